@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* TCP states: who listens, connects and closes, and the end of a socket. */
+#include "end.bpf.h"
+#include <bpf/bpf_tracing.h>
+
+#define SECOND_NS 1000000000ull
+
+/*
+ * A socket with no handshake that closes this young without an answer was not served; older ones
+ * are idle keep-alive connections.
+ */
+#define UNSERVED_AGE_NS (2 * SECOND_NS)
+/*
+ * Not accepted for this long: the acceptor is stuck or out of descriptors. Younger ones are port
+ * scans.
+ */
+#define UNACCEPTED_AGE_NS SECOND_NS
+
+static __always_inline void note_reset(struct note *note, u32 flags)
+{
+	note->flags = flags;
+	note->connect_ns = 0;
+	note->established_ns = 0;
+	note->syn_retransmits = 0;
+	note->state_count = 0;
+	note->scan.active = 0;
+	note->tls_alert[WST_IN] = 255;
+	note->tls_alert[WST_OUT] = 255;
+}
+
+static __always_inline void note_state(struct note *note, u8 state)
+{
+	u32 i;
+
+	if (note->state_count >= WST_STATE_HISTORY) {
+		for (i = 1; i < WST_STATE_HISTORY; i++)
+			note->states[i - 1] = note->states[i];
+		note->state_count = WST_STATE_HISTORY - 1;
+	}
+	/* masked for the verifier of older kernels */
+	note->states[note->state_count & (WST_STATE_HISTORY - 1)] = state;
+	note->state_count++;
+}
+
+/* listen() and connect() run in the caller's context: the owner is `current`. */
+static __always_inline struct note *note_from_caller(struct sock *sk, u32 flags)
+{
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!note) {
+		count_loss(WST_LOSS_STORAGE);
+		return NULL;
+	}
+	note_reset(note, flags);
+	task_record(current_task(), &note->owner);
+	return note;
+}
+
+static __always_inline void on_listen(struct sock *sk)
+{
+	note_from_caller(sk, NOTE_LISTENER);
+}
+
+static __always_inline void on_connect(struct sock *sk)
+{
+	struct note *note = note_from_caller(sk, 0);
+
+	if (!note)
+		return;
+	note->connect_ns = bpf_ktime_get_boot_ns();
+	note_state(note, TCP_SYN_SENT);
+}
+
+static __always_inline void on_established(struct sock *sk, struct note *note, int old_state)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+
+	if (old_state == TCP_SYN_RECV) {
+		note_reset(note, NOTE_PASSIVE | NOTE_INHERITED);
+		/* what the SYN-ACK's answer measured: tcp_synack_rtt_meas() has run */
+		note->connect_ns = bpf_ktime_get_boot_ns() -
+				   (u64)(BPF_CORE_READ(tp, srtt_us) >> 3) * 1000;
+		note->syn_retransmits = BPF_CORE_READ(tp, total_retrans);
+		note_state(note, TCP_SYN_RECV);
+	}
+	note->established_ns = bpf_ktime_get_boot_ns();
+	if (sock_has_chat_port(sk))
+		note->flags |= NOTE_CHAT_PORT;
+}
+
+/*
+ * Worth a report although there was no handshake: only on chat ports, and never for plain traffic.
+ */
+static __always_inline bool failed_without_handshake(struct sock *sk, struct note *note,
+						     int old_state)
+{
+	u64 age_ns = bpf_ktime_get_boot_ns() - note->established_ns;
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+
+	if (old_state == TCP_SYN_SENT)
+		return is_chat_port(sock_remote_port(sk));
+	if (!(note->flags & NOTE_CHAT_PORT) || !note->established_ns)
+		return false;
+	if (note->tls_alert[WST_IN] != 255 || note->tls_alert[WST_OUT] != 255)
+		return !(note->flags & NOTE_TLS_DATA);
+	if (!(note->flags & NOTE_PASSIVE) || BPF_CORE_READ(tp, bytes_sent))
+		return false;
+	if (!BPF_CORE_READ(sk, sk_socket) && !(note->flags & NOTE_FIN_OUT))
+		return age_ns > UNACCEPTED_AGE_NS;
+	return note->flags & NOTE_FIN_OUT_FIRST && !BPF_CORE_READ(tp, bytes_received) &&
+	       age_ns < UNSERVED_AGE_NS;
+}
+
+static __always_inline void emit_state(u64 cookie, int old_state, int new_state, bool by_process)
+{
+	struct wst_state_event *event = reserve_event(WST_EV_STATE, sizeof(*event), cookie, 0);
+	struct task_struct *task = current_task();
+
+	if (!event)
+		return;
+	event->old_state = old_state;
+	event->new_state = new_state;
+	if (by_process) {
+		event->flags = WST_STATE_BY_PROCESS;
+		task_record(task, &event->task);
+		event->h.tgid = event->task.tgid;
+		if (BPF_CORE_READ(task, flags) & PF_EXITING) {
+			event->flags |= WST_STATE_EXITING;
+			event->exit_code = BPF_CORE_READ(task, exit_code);
+		}
+	}
+	bpf_ringbuf_submit(event, 0);
+}
+
+/*
+ * Remembers the order of FINs. Returns whether a process's call, not a packet or a timer, made the
+ * change.
+ */
+static __always_inline bool note_close(struct sock *sk, struct note *note, int old_state,
+				       int new_state)
+{
+	bool local = new_state == TCP_FIN_WAIT1 || new_state == TCP_LAST_ACK;
+	bool remote = new_state == TCP_CLOSE_WAIT || new_state == TCP_CLOSING ||
+		      (new_state == TCP_CLOSE && old_state == TCP_FIN_WAIT2);
+
+	if (local || (new_state == TCP_CLOSE && old_state == TCP_ESTABLISHED &&
+		      !BPF_CORE_READ(sk, sk_err))) {
+		if (!(note->flags & NOTE_FIN_IN))
+			note->flags |= NOTE_FIN_OUT_FIRST;
+		note->flags |= NOTE_FIN_OUT;
+		return sock_in_process(sk);
+	}
+	if (remote)
+		note->flags |= NOTE_FIN_IN;
+	/*
+	 * close() with unread data or SO_LINGER 0: no error, straight to CLOSE. CLOSE_WAIT: the
+	 * peer closed first.
+	 */
+	if (new_state == TCP_CLOSE && (old_state == TCP_CLOSE_WAIT || old_state == TCP_SYN_SENT) &&
+	    !BPF_CORE_READ(sk, sk_err))
+		return sock_in_process(sk);
+	return false;
+}
+
+static __always_inline void on_change(struct sock *sk, int old_state, int new_state)
+{
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
+	struct stream *stream;
+	bool by_process;
+	u64 cookie;
+
+	if (!note || note->flags & NOTE_LISTENER)
+		return;
+	by_process = note_close(sk, note, old_state, new_state);
+	note_state(note, new_state);
+	cookie = bpf_get_socket_cookie(sk);
+	stream = bpf_sk_storage_get(&streams, sk, NULL, 0);
+	if (!(note->flags & NOTE_ANNOUNCED) && new_state == TCP_CLOSE &&
+	    failed_without_handshake(sk, note, old_state))
+		announce(sk, note, cookie);
+	if (!(note->flags & NOTE_ANNOUNCED))
+		return;
+	emit_state(cookie, old_state, new_state, by_process);
+	if (new_state == TCP_CLOSE)
+		emit_end(sk, note, stream, cookie);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int handle_inet_sock_set_state(u64 *ctx)
+{
+	struct sock *sk = (struct sock *)ctx[0];
+	int old_state = ctx[1], new_state = ctx[2];
+	struct note *note;
+
+	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+		return 0;
+	if (new_state == TCP_LISTEN) {
+		on_listen((void *)ctx[0]);
+	} else if (new_state == TCP_SYN_SENT) {
+		on_connect((void *)ctx[0]);
+	} else if (new_state == TCP_ESTABLISHED) {
+		note = bpf_sk_storage_get(&notes, (void *)ctx[0], NULL, 0);
+		if (!note)
+			return 0;
+		on_established(sk, note, old_state);
+		note_state(note, new_state);
+	} else {
+		on_change((void *)ctx[0], old_state, new_state);
+	}
+	return 0;
+}
+
+/*
+ * Safety net: a socket that goes without passing TCP_CLOSE, or whose END found the ring buffer
+ * full.
+ */
+SEC("tp_btf/tcp_destroy_sock")
+int handle_tcp_destroy_sock(u64 *ctx)
+{
+	struct note *note = bpf_sk_storage_get(&notes, (void *)ctx[0], NULL, 0);
+
+	if (!note || !(note->flags & NOTE_ANNOUNCED))
+		return 0;
+	emit_end((struct sock *)ctx[0], note, bpf_sk_storage_get(&streams, (void *)ctx[0], NULL, 0),
+		 bpf_get_socket_cookie((void *)ctx[0]));
+	return 0;
+}
+
+/* SYN sent again. Retransmits of data are counted by the kernel itself (total_retrans). */
+SEC("tp_btf/tcp_retransmit_skb")
+int handle_tcp_retransmit_skb(u64 *ctx)
+{
+	struct sock *sk = (struct sock *)ctx[0];
+	struct note *note;
+
+	if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_SYN_SENT)
+		return 0;
+	note = bpf_sk_storage_get(&notes, (void *)ctx[0], NULL, 0);
+	if (note)
+		note->syn_retransmits++;
+	return 0;
+}
+
+/*
+ * A process reads: the one hook in process context that every accepted socket passes. Corrects the
+ * owner where the listener's process is not the one that accepted (prefork servers, nginx workers,
+ * passed descriptors).
+ */
+SEC("tp_btf/tcp_rcv_space_adjust")
+int handle_tcp_rcv_space_adjust(u64 *ctx)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct note *note = bpf_sk_storage_get(&notes, (void *)ctx[0], NULL, 0);
+	struct sock *sk = (struct sock *)ctx[0];
+
+	if (!note || (note->owner.tgid == tgid && !(note->flags & NOTE_INHERITED)) ||
+	    !sock_in_process(sk))
+		return 0;
+	note->flags &= ~NOTE_INHERITED;
+	if (note->owner.tgid == tgid)
+		return 0;
+	task_record(current_task(), &note->owner);
+	if (note->flags & NOTE_ANNOUNCED) {
+		note->flags &= ~NOTE_ANNOUNCED;
+		announce(sk, note, bpf_get_socket_cookie((void *)ctx[0]));
+	}
+	return 0;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Reserve, fill, submit; count what is lost. */
+#ifndef EMIT_BPF_H
+#define EMIT_BPF_H
+
+#include "maps.bpf.h"
+
+static __always_inline void count_loss(enum wst_loss_site site)
+{
+	u32 key = site;
+	u64 *total = bpf_map_lookup_elem(&losses, &key);
+
+	if (total)
+		(*total)++;
+}
+
+static __always_inline void fill_header(struct wst_event *h, u16 type, u16 size, u64 cookie,
+					u32 tgid)
+{
+	h->type = type;
+	h->size = size;
+	h->tgid = tgid;
+	h->ts_ns = bpf_ktime_get_boot_ns();
+	h->cookie = cookie;
+}
+
+/* A zeroed record of its own size, or NULL (counted). size has to be a constant. */
+static __always_inline void *reserve_event(u16 type, u32 size, u64 cookie, u32 tgid)
+{
+	void *event = bpf_ringbuf_reserve(&events, size, 0);
+
+	if (!event) {
+		count_loss(WST_LOSS_RING);
+		return NULL;
+	}
+	__builtin_memset(event, 0, size);
+	fill_header(event, type, size, cookie, tgid);
+	return event;
+}
+
+#endif

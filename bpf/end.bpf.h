@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The last snapshot of a socket. */
+#ifndef END_BPF_H
+#define END_BPF_H
+
+#include "sock.bpf.h"
+
+static __always_inline bool sock_has_flag(const struct sock *sk, int flag)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_flags) >> flag & 1;
+}
+
+static __always_inline u32 tcp_flags(const struct sock *sk, const struct note *note)
+{
+	u32 flags = 0;
+
+	if (note->flags & NOTE_PASSIVE && !BPF_CORE_READ(sk, sk_socket) &&
+	    !(note->flags & NOTE_FIN_OUT))
+		flags |= WST_TCP_NEVER_ACCEPTED;
+	if (sock_has_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_KEEPOPEN)))
+		flags |= WST_TCP_KEEPALIVE;
+	if (sock_has_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_LINGER)) &&
+	    !BPF_CORE_READ_BITFIELD_PROBED(sk, sk_lingertime))
+		flags |= WST_TCP_LINGER0;
+	if (BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_user_timeout))
+		flags |= WST_TCP_USER_TIMEOUT;
+	if (note->flags & NOTE_TLS)
+		flags |= WST_TCP_TLS;
+	if (note->flags & NOTE_TLS_DATA)
+		flags |= WST_TCP_TLS_DATA;
+	return flags;
+}
+
+static __always_inline void tcp_numbers(const struct sock *sk, struct wst_tcp_facts *ret)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+
+	ret->bytes_in = BPF_CORE_READ(tp, bytes_received);
+	ret->bytes_out = BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans);
+	ret->srtt_us = BPF_CORE_READ(tp, srtt_us) >> 3;
+	ret->unacked_bytes = BPF_CORE_READ(tp, snd_nxt) - BPF_CORE_READ(tp, snd_una);
+	ret->unsent_bytes = BPF_CORE_READ(tp, write_seq) - BPF_CORE_READ(tp, snd_nxt);
+	ret->unread_bytes = BPF_CORE_READ(tp, rcv_nxt) - BPF_CORE_READ(tp, copied_seq);
+	ret->send_window = BPF_CORE_READ(tp, snd_wnd);
+	ret->receive_window = BPF_CORE_READ(tp, rcv_wnd);
+	ret->retransmits = BPF_CORE_READ(tp, total_retrans);
+	ret->mss = BPF_CORE_READ(tp, mss_cache);
+	ret->rto_jiffies = BPF_CORE_READ(tp, inet_conn.icsk_rto);
+	ret->timeouts = BPF_CORE_READ(tp, inet_conn.icsk_retransmits);
+	ret->backoff = BPF_CORE_READ(tp, inet_conn.icsk_backoff);
+	ret->probes = BPF_CORE_READ(tp, inet_conn.icsk_probes_out);
+	ret->error = BPF_CORE_READ(sk, sk_err);
+	if (!ret->error)
+		ret->error = BPF_CORE_READ(sk, sk_err_soft);
+}
+
+/* Sends WST_EV_END once. A received FIN takes one sequence number that is no byte. */
+static __always_inline void emit_end(const struct sock *sk, struct note *note,
+				     const struct stream *stream, u64 cookie)
+{
+	struct wst_end_event *event;
+	u32 fin = note->flags & NOTE_FIN_IN ? 1 : 0;
+
+	if (note->flags & NOTE_ENDED)
+		return;
+	event = reserve_event(WST_EV_END, sizeof(*event), cookie, note->owner.tgid);
+	if (!event)
+		return;
+	sock_tuple(sk, &event->tuple);
+	event->owner = note->owner;
+	event->open_flags = note_open_flags(note);
+	event->established_ns = note->established_ns;
+	event->syn_retransmits = note->syn_retransmits;
+	tcp_numbers(sk, &event->tcp);
+	if (event->tcp.unread_bytes)
+		event->tcp.unread_bytes -= fin;
+	event->tcp.flags = tcp_flags(sk, note);
+	event->tcp.tls_alert_in = note->tls_alert[WST_IN];
+	event->tcp.tls_alert_out = note->tls_alert[WST_OUT];
+	event->tcp.state_count = note->state_count;
+	__builtin_memcpy(event->tcp.states, note->states, sizeof(note->states));
+	if (stream) {
+		event->tcp.last_segment_in_ns = stream->last_segment_ns[WST_IN];
+		event->tcp.last_segment_out_ns = stream->last_segment_ns[WST_OUT];
+		event->tcp.drops = stream->drops;
+		event->tcp.drop_reason = stream->drop_reason;
+		event->walk[WST_IN] = stream->walk[WST_IN].facts;
+		event->walk[WST_OUT] = stream->walk[WST_OUT].facts;
+	}
+	bpf_ringbuf_submit(event, 0);
+	note->flags |= NOTE_ENDED;
+}
+
+#endif

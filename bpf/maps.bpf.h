@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The maps and the settings, declared once. Every .bpf.c that includes this shares them: the linker
+ * merges the weak definitions.
+ */
+#ifndef MAPS_BPF_H
+#define MAPS_BPF_H
+
+#include "kernel_types.bpf.h"
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "wstrace/event.h"
+#include "wstrace/http_scan.h"
+#include "wstrace/ws_walk.h"
+
+/* Set by user space before loading. */
+extern const volatile __u8 targ_ports[8192]; /* bitmap of chat ports */
+extern const volatile bool targ_only_chat_ports;
+extern const volatile __u32 targ_self_tgid;
+extern const volatile bool targ_mark_victim_task;
+extern const volatile bool targ_reset_reason;
+extern const volatile bool targ_drop_reason;
+
+enum note_flag {
+	NOTE_LISTENER = 1 << 0,
+	NOTE_PASSIVE = 1 << 1,
+	NOTE_INHERITED = 1 << 2, /* owner is the listener's */
+	NOTE_MIDSTREAM = 1 << 3,
+	NOTE_CHAT_PORT = 1 << 4,
+	NOTE_ANNOUNCED = 1 << 5, /* WST_EV_OPEN was sent: the socket is followed */
+	NOTE_NOT_HTTP = 1 << 6, /* first bytes were something else */
+	NOTE_TLS = 1 << 7,
+	NOTE_TLS_DATA = 1 << 8,
+	NOTE_ENDED = 1 << 9, /* WST_EV_END was sent */
+	NOTE_FIN_OUT = 1 << 10, /* the local side closed */
+	NOTE_FIN_IN = 1 << 11, /* the peer closed */
+	NOTE_FIN_OUT_FIRST = 1 << 12,
+	NOTE_WS_REQUEST = 1 << 13, /* a WebSocket request is complete, its answer is due */
+	NOTE_HTTP_SEEN = 1 << 14, /* began like HTTP */
+};
+
+/*
+ * The small tier: what is known of every TCP socket that listened, connected, was accepted or was
+ * open at the start.
+ */
+struct note {
+	struct wst_task owner;
+	u64 connect_ns;
+	u64 established_ns;
+	struct http_scan scan; /* the request's, then the response's */
+	u32 flags; /* enum note_flag */
+	u32 syn_retransmits;
+	u8 tls_alert[2]; /* 255: none */
+	u8 state_count;
+	u8 states[WST_STATE_HISTORY];
+	u8 pad[5];
+};
+
+/*
+ * The full record, for sockets with a WebSocket handshake and for those on chat ports that were
+ * open at the start.
+ */
+struct stream {
+	struct ws_walk walk[2]; /* by enum wst_direction */
+	u64 last_segment_ns[2];
+	u32 drops;
+	u32 drop_reason;
+};
+
+/*
+ * BPF_F_CLONE: an accepted socket starts with its listener's note, so its owner is known in
+ * softirq.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct note);
+} notes __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct stream);
+} streams __weak SEC(".maps");
+
+/* Processes whose exit and signals matter: they own followed sockets. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u32);
+	__type(value, u64); /* start time */
+} owners __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16 << 20);
+} events __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 8); /* wst_loss_event.total */
+	__type(key, u32);
+	__type(value, u64);
+} losses __weak SEC(".maps");
+
+/* Packets of chat ports or followed sockets that this host dropped, by reason. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 512);
+	__type(key, u32);
+	__type(value, u64);
+} drop_counts __weak SEC(".maps");
+
+#endif

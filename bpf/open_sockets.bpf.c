@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Sockets that were open before the tracer: walks the files of all processes, so it sees every
+ * network namespace and knows the owner. Runs once.
+ */
+#include "packet.bpf.h"
+
+static __always_inline void join_stream(struct sock *sk, struct note *note)
+{
+	struct stream *stream = bpf_sk_storage_get(&streams, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	bool passive = note->flags & NOTE_PASSIVE;
+
+	if (!stream) {
+		count_loss(WST_LOSS_STORAGE);
+		return;
+	}
+	ws_walk_join(&stream->walk[WST_IN], passive);
+	ws_walk_join(&stream->walk[WST_OUT], !passive);
+}
+
+SEC("iter/task_file")
+int handle_open_sockets(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct socket *socket;
+	struct note *note;
+	struct sock *sk;
+	u8 state;
+
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	state = sk->__sk_common.skc_state;
+	if (state != TCP_LISTEN && state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
+		return 0;
+	/*
+	 * A socket that the other programs know already was opened after they were attached. Shared
+	 * listeners: the first holder stays.
+	 */
+	if (bpf_sk_storage_get(&notes, sk, NULL, 0))
+		return 0;
+	note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!note) {
+		count_loss(WST_LOSS_STORAGE);
+		return 0;
+	}
+	task_record(task, &note->owner);
+	note->tls_alert[WST_IN] = 255;
+	note->tls_alert[WST_OUT] = 255;
+	if (state == TCP_LISTEN) {
+		note->flags = NOTE_LISTENER;
+		return 0;
+	}
+	note->flags = NOTE_MIDSTREAM;
+	/* Which side connected is not kept by the kernel; the chat port says which side serves. */
+	if (is_chat_port(sock_local_port(sk)))
+		note->flags |= NOTE_PASSIVE;
+	if (!sock_has_chat_port(sk))
+		return 0;
+	note->flags |= NOTE_CHAT_PORT;
+	join_stream(sk, note);
+	announce(sk, note, bpf_get_socket_cookie(sk));
+	return 0;
+}

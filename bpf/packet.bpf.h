@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The TCP segment in a cgroup_skb context. */
+#ifndef PACKET_BPF_H
+#define PACKET_BPF_H
+
+#include "sock.bpf.h"
+#include <linux/if_ether.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+
+struct packet {
+	u32 seq;
+	u32 payload_offset; /* from the start of the network header */
+	u32 len; /* payload bytes */
+	u8 direction; /* enum wst_direction */
+	bool syn;
+};
+
+/*
+ * Network and transport headers lie in the linear part: the stack has pulled them before these
+ * hooks run. The payload's length comes from skb->len, because tot_len is 0 in the super-segments
+ * of BIG TCP.
+ */
+static __always_inline bool packet_parse(struct __sk_buff *skb, struct packet *ret)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	struct ipv6hdr *ip6 = data;
+	struct iphdr *ip4 = data;
+	struct tcphdr *tcp;
+	u32 header;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		if ((void *)(ip4 + 1) > end || ip4->protocol != IPPROTO_TCP)
+			return false;
+		header = ip4->ihl * 4;
+	} else {
+		if ((void *)(ip6 + 1) > end || ip6->nexthdr != IPPROTO_TCP)
+			return false;
+		header = sizeof(*ip6);
+	}
+	tcp = data + header;
+	if ((void *)(tcp + 1) > end)
+		return false;
+	ret->seq = bpf_ntohl(tcp->seq);
+	ret->syn = tcp->syn;
+	ret->payload_offset = header + tcp->doff * 4;
+	ret->len = skb->len > ret->payload_offset ? skb->len - ret->payload_offset : 0;
+	return true;
+}
+
+/* The tuple of an incoming packet, which a listener does not have: local = where it goes. */
+static __always_inline void packet_tuple(struct __sk_buff *skb, const struct sock *sk,
+					 struct wst_tuple *ret)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	struct ipv6hdr *ip6 = data;
+	struct iphdr *ip4 = data;
+	struct tcphdr *tcp;
+	u32 header;
+
+	ret->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		if ((void *)(ip4 + 1) > end)
+			return;
+		map_ipv4(ret->local, ip4->daddr);
+		map_ipv4(ret->remote, ip4->saddr);
+		header = ip4->ihl * 4;
+	} else {
+		if ((void *)(ip6 + 1) > end)
+			return;
+		__builtin_memcpy(ret->local, &ip6->daddr, 16);
+		__builtin_memcpy(ret->remote, &ip6->saddr, 16);
+		header = sizeof(*ip6);
+	}
+	tcp = data + header;
+	if ((void *)(tcp + 1) > end)
+		return;
+	ret->local_port = bpf_ntohs(tcp->dest);
+	ret->remote_port = bpf_ntohs(tcp->source);
+}
+
+/* 1 to 16 bytes; n outside is clamped in a way that every verifier since 5.x can follow. */
+static __always_inline bool packet_load(struct __sk_buff *skb, u32 offset, u8 ret[16], u32 n)
+{
+	n = ((n - 1) & 15) + 1;
+	if (bpf_skb_load_bytes(skb, offset, ret, n)) {
+		count_loss(WST_LOSS_LOAD);
+		return false;
+	}
+	return true;
+}
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* struct sock and struct task_struct -> the records of event.h. */
+#ifndef SOCK_BPF_H
+#define SOCK_BPF_H
+
+#include "emit.bpf.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+
+static __always_inline bool is_chat_port(u16 port)
+{
+	return targ_ports[port >> 3] & (1 << (port & 7));
+}
+
+static __always_inline u16 sock_local_port(const struct sock *sk)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_num);
+}
+
+static __always_inline u16 sock_remote_port(const struct sock *sk)
+{
+	return bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+}
+
+static __always_inline bool sock_has_chat_port(const struct sock *sk)
+{
+	return is_chat_port(sock_local_port(sk)) || is_chat_port(sock_remote_port(sk));
+}
+
+static __always_inline void map_ipv4(u8 address[16], __be32 ipv4)
+{
+	address[10] = 0xff;
+	address[11] = 0xff;
+	__builtin_memcpy(address + 12, &ipv4, 4);
+}
+
+/* tuple has to be zeroed. */
+static __always_inline void sock_tuple(const struct sock *sk, struct wst_tuple *ret)
+{
+	ret->local_port = sock_local_port(sk);
+	ret->remote_port = sock_remote_port(sk);
+	ret->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET) {
+		map_ipv4(ret->local, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
+		map_ipv4(ret->remote, BPF_CORE_READ(sk, __sk_common.skc_daddr));
+		return;
+	}
+	BPF_CORE_READ_INTO(&ret->local, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
+	BPF_CORE_READ_INTO(&ret->remote, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
+}
+
+static __always_inline void task_record(struct task_struct *task, struct wst_task *ret)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+
+	ret->tgid = BPF_CORE_READ(task, tgid);
+	ret->pid = BPF_CORE_READ(task, pid);
+	ret->start_ns = BPF_CORE_READ(leader, start_boottime);
+	ret->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	BPF_CORE_READ_STR_INTO(&ret->comm, leader, comm);
+}
+
+static __always_inline struct task_struct *current_task(void)
+{
+	return (struct task_struct *)bpf_get_current_task();
+}
+
+/*
+ * True when the socket is held by a process in a system call, so that `current` is its user. In
+ * softirq the lock is not owned and `current` is an innocent bystander; kernel threads (kTLS,
+ * strparser) own sockets of others.
+ */
+static __always_inline bool sock_in_process(const struct sock *sk)
+{
+	if (!BPF_CORE_READ(sk, sk_lock.owned))
+		return false;
+	return !(BPF_CORE_READ(current_task(), flags) & PF_KTHREAD);
+}
+
+static __always_inline void follow_owner(const struct wst_task *owner)
+{
+	u32 tgid = owner->tgid;
+	u64 start_ns = owner->start_ns;
+
+	if (tgid && bpf_map_update_elem(&owners, &tgid, &start_ns, BPF_ANY))
+		count_loss(WST_LOSS_OWNERS);
+}
+
+static __always_inline u32 note_open_flags(const struct note *note)
+{
+	return (note->flags & NOTE_PASSIVE ? WST_OPEN_PASSIVE : 0) |
+	       (note->flags & NOTE_MIDSTREAM ? WST_OPEN_MIDSTREAM : 0) |
+	       (note->flags & NOTE_INHERITED ? WST_OPEN_OWNER_INHERITED : 0) |
+	       (note->flags & NOTE_CHAT_PORT ? WST_OPEN_CHAT_PORT : 0);
+}
+
+/*
+ * Tells user space of the socket, once: from here on it is followed. sk may be any struct sock that
+ * CO-RE reads can follow.
+ */
+static __always_inline void announce(const struct sock *sk, struct note *note, u64 cookie)
+{
+	struct wst_open_event *event;
+
+	if (note->flags & NOTE_ANNOUNCED || (targ_self_tgid && note->owner.tgid == targ_self_tgid))
+		return;
+	event = reserve_event(WST_EV_OPEN, sizeof(*event), cookie, note->owner.tgid);
+	if (!event)
+		return;
+	sock_tuple(sk, &event->tuple);
+	event->owner = note->owner;
+	event->connect_ns = note->connect_ns;
+	event->established_ns = note->established_ns;
+	event->flags = note_open_flags(note);
+	event->syn_retransmits = note->syn_retransmits;
+	bpf_ringbuf_submit(event, 0);
+	note->flags |= NOTE_ANNOUNCED;
+	follow_owner(&note->owner);
+}
+
+#endif
