@@ -24,6 +24,9 @@ static __always_inline u32 tcp_flags(const struct sock *sk, const struct note *n
 		flags |= WST_TCP_LINGER0;
 	if (BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_user_timeout))
 		flags |= WST_TCP_USER_TIMEOUT;
+	/* connect() failed before a SYN was sent: inet_hash_connect() found no port */
+	if (!note->established_ns && !sock_local_port(sk))
+		flags |= WST_TCP_NO_LOCAL_PORT;
 	if (note->flags & NOTE_TLS)
 		flags |= WST_TCP_TLS;
 	if (note->flags & NOTE_TLS_DATA)
@@ -54,12 +57,22 @@ static __always_inline void tcp_numbers(const struct sock *sk, struct wst_tcp_fa
 		ret->error = BPF_CORE_READ(sk, sk_err_soft);
 }
 
-/* Sends WST_EV_END once. A received FIN takes one sequence number that is no byte. */
+/* SYN and FIN take a sequence number each that is no byte. */
+static __always_inline void drop_phantom_bytes(const struct note *note, struct wst_tcp_facts *tcp)
+{
+	if (note->flags & NOTE_FIN_IN && tcp->bytes_in)
+		tcp->bytes_in--;
+	if (note->flags & NOTE_FIN_IN && tcp->unread_bytes)
+		tcp->unread_bytes--;
+	if ((note->flags & NOTE_FIN_OUT || !note->established_ns) && tcp->unacked_bytes)
+		tcp->unacked_bytes--;
+}
+
+/* Sends WST_EV_END once. */
 static __always_inline void emit_end(const struct sock *sk, struct note *note,
 				     const struct stream *stream, u64 cookie)
 {
 	struct wst_end_event *event;
-	u32 fin = note->flags & NOTE_FIN_IN ? 1 : 0;
 
 	if (note->flags & NOTE_ENDED)
 		return;
@@ -72,8 +85,7 @@ static __always_inline void emit_end(const struct sock *sk, struct note *note,
 	event->established_ns = note->established_ns;
 	event->syn_retransmits = note->syn_retransmits;
 	tcp_numbers(sk, &event->tcp);
-	if (event->tcp.unread_bytes)
-		event->tcp.unread_bytes -= fin;
+	drop_phantom_bytes(note, &event->tcp);
 	event->tcp.flags = tcp_flags(sk, note);
 	event->tcp.tls_alert_in = note->tls_alert[WST_IN];
 	event->tcp.tls_alert_out = note->tls_alert[WST_OUT];

@@ -50,7 +50,6 @@ struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
 	__be16 skc_dport;
-	u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	unsigned long skc_flags;

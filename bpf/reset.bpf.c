@@ -83,7 +83,7 @@ int handle_inet_sk_error_report(u64 *ctx)
 	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT &&
 	    is_chat_port(sock_remote_port(sk)))
 		announce(sk, note, bpf_get_socket_cookie((void *)ctx[0]));
-	if (!(note->flags & NOTE_ANNOUNCED))
+	if (!(note->flags & NOTE_ANNOUNCED) || !BPF_CORE_READ(sk, sk_err))
 		return 0;
 	event = reserve_event(WST_EV_ERROR, sizeof(*event), bpf_get_socket_cookie((void *)ctx[0]),
 			      0);

@@ -14,7 +14,8 @@ static __always_inline bool is_chat_port(u16 port)
 
 static __always_inline u16 sock_local_port(const struct sock *sk)
 {
-	return BPF_CORE_READ(sk, __sk_common.skc_num);
+	/* not skc_num: it is 0 again when a socket becomes TCP_CLOSE */
+	return bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
 }
 
 static __always_inline u16 sock_remote_port(const struct sock *sk)

@@ -312,6 +312,8 @@ static __always_inline enum ws_step ws_walk_step(struct ws_walk *w, const __u8 b
 {
 	__u32 had = w->have & 15, used;
 
+	/* all 14 at once, without a loop or a branch: what lies behind n is never looked at */
+	wst_memcpy(w->header + had, bytes, WS_HEADER_MAX);
 	if (!had && n >= 7 && bytes[0] == 'H' && bytes[1] == 'T' && bytes[2] == 'T' &&
 	    bytes[3] == 'P' && bytes[4] == '/' && bytes[5] == '1' && bytes[6] == '.') {
 		if (ws_walk_in_trial(w)) {
@@ -322,8 +324,6 @@ static __always_inline enum ws_step ws_walk_step(struct ws_walk *w, const __u8 b
 		w->facts.flags |= WST_WALK_STOPPED;
 		return WS_STEP_HTTP;
 	}
-	/* all 14 at once, without a loop or a branch: what lies behind n is never looked at */
-	wst_memcpy(w->header + had, bytes, WS_HEADER_MAX);
 	if (n > WS_HEADER_MAX - had)
 		n = WS_HEADER_MAX - had;
 	used = ws_frame_parse(w->header, had + n, ret_frame);
