@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "command/live.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "platform/cgroup.h"
+#include "platform/message.h"
+
+#define PORTS_SHOWN 8
+
+static const char *const loss_sites[WST_LOSS_SITES] = {
+	[WST_LOSS_RING] = "ring buffer full (try --buffer-mib)",
+	[WST_LOSS_STORAGE] = "no memory for a socket",
+	[WST_LOSS_SYNC] = "frames of a stream lost track of",
+	[WST_LOSS_LOAD] = "packet bytes unreadable",
+	[WST_LOSS_LOOP] = "too many frames in one segment",
+	[WST_LOSS_DROP_EVENTS] = "dropped packets not told one by one",
+	[WST_LOSS_OWNERS] = "too many processes",
+};
+
+static void say_tracing(const struct config *config)
+{
+	char list[PORTS_SHOWN * 7 + 8] = "";
+	unsigned int shown = 0;
+	size_t len = 0;
+
+	for (unsigned int port = 1; port < 65536 && shown <= PORTS_SHOWN; port++) {
+		if (!chat_ports_has(&config->ports, (uint16_t)port))
+			continue;
+		if (shown++ == PORTS_SHOWN)
+			len += (size_t)snprintf(list + len, sizeof(list) - len, ", ...");
+		else
+			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%u",
+						len ? ", " : "", port);
+	}
+	if (config->ports.only)
+		message("tracing WebSocket connections on port %s (Ctrl-C ends)", list);
+	else
+		message("tracing WebSocket connections on every port; failures to connect on %s "
+			"(Ctrl-C ends)",
+			list);
+}
+
+static void say_summary(const struct pipeline *pipeline, const uint64_t *losses)
+{
+	const struct pipeline_stats *stats = pipeline_stats(pipeline);
+
+	message("sessions: %" PRIu64 " opened, %" PRIu64 " ended, %" PRIu64 " failed to open",
+		stats->opened, stats->ended, stats->failed);
+	for (unsigned int site = 0; site < WST_LOSS_SITES; site++)
+		if (losses[site])
+			message("lost: %" PRIu64 " x %s", losses[site], loss_sites[site]);
+}
+
+static int start(const struct config *config, struct tracer_config *tracer_config,
+		 struct tracer **ret_tracer, struct failure *f)
+{
+	int err;
+
+	tracer_config->loader = (struct loader_config){
+		.chat_ports = config->ports.bits,
+		.only_chat_ports = config->ports.only,
+		.verbose = config->verbose,
+		.self_tgid = (uint32_t)getpid(),
+		.buffer_mib = (uint32_t)config->buffer_mib,
+		.btf_path = config->btf,
+		.cgroup_path = config->cgroup,
+	};
+	tracer_config->duration_ns = config->duration_ns;
+	err = tracer_start(tracer_config, ret_tracer, f);
+	if (err)
+		return err;
+	err = tracer_drop_privileges(*ret_tracer, f);
+	if (err)
+		tracer_free(*ret_tracer);
+	return err;
+}
+
+static int run(struct tracer *t)
+{
+	int state = tracer_run(t);
+
+	if (state < 0)
+		return state;
+	return state == TRACER_STOPPED ? tracer_stop_value(t) : tracer_finish(t);
+}
+
+int live_run(const struct config *config, struct lines *lines, struct recording_writer *recording,
+	     struct failure *ret_failure)
+{
+	struct tracer_config tracer_config = { .recording = recording, .sink = lines->sink };
+	struct tracer *tracer;
+	int err = lines_open(lines, config, &tracer_config.pipeline, ret_failure);
+
+	if (err)
+		return err;
+	err = start(config, &tracer_config, &tracer, ret_failure);
+	if (!err) {
+		if (!config->cgroup && !cgroup_namespace_is_host())
+			message("warning: this cgroup namespace is not the host's: only sockets of "
+				"this container are seen (Docker: --cgroupns host)");
+		say_tracing(config);
+		err = run(tracer);
+		say_summary(tracer_config.pipeline, tracer_losses(tracer));
+		tracer_free(tracer);
+	}
+	pipeline_free(tracer_config.pipeline);
+	return err;
+}

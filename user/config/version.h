@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef CONFIG_VERSION_H
+#define CONFIG_VERSION_H
+
+#ifndef WSTRACE_VERSION
+#define WSTRACE_VERSION "0.1.0"
+#endif
+
+#endif

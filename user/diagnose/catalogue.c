@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "diagnose/catalogue.h"
+
+#include <string.h>
+
+/*
+ * What happened to a process beats everything but a Close frame that came first; a frame beats every guess from TCP. Within a
+ * table the order is that of its rows.
+ */
+static const struct rule_table *const tables[] = {
+	&rules_connect,	       &rules_upgrade_refused, &rules_upgrade_status,
+	&rules_upgrade_silence, &rules_session_process, &rules_session_http,
+	&rules_session_code,   &rules_session_close,   &rules_session_tcp,
+	&rules_unknown,
+};
+
+#define TABLES (sizeof(tables) / sizeof(tables[0]))
+
+static const struct rule *first_from(size_t table)
+{
+	while (table < TABLES && tables[table]->count == 0)
+		table++;
+	return table < TABLES ? &tables[table]->rules[0] : NULL;
+}
+
+const struct rule *catalogue_next(const struct rule *rule)
+{
+	if (!rule)
+		return first_from(0);
+	for (size_t i = 0; i < TABLES; i++) {
+		const struct rule *begin = tables[i]->rules, *end = begin + tables[i]->count;
+
+		if (rule >= begin && rule < end)
+			return rule + 1 < end ? rule + 1 : first_from(i + 1);
+	}
+	return NULL;
+}
+
+const struct rule *catalogue_find(const char *id)
+{
+	for (const struct rule *r = catalogue_next(NULL); r; r = catalogue_next(r))
+		if (strcmp(r->id, id) == 0)
+			return r;
+	return NULL;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* All rules, in the order in which they are tried. Pure. */
+#ifndef DIAGNOSE_CATALOGUE_H
+#define DIAGNOSE_CATALOGUE_H
+
+#include "diagnose/rule.h"
+
+/* The rule after the given one, the first after NULL; NULL at the end. */
+const struct rule *catalogue_next(const struct rule *rule);
+/* By id, or NULL. */
+const struct rule *catalogue_find(const char *id);
+
+#endif

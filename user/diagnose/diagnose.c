@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Facts -> the first rule that matches -> a verdict that is no surer than the view was clear. */
+#include <string.h>
+
+#include "diagnose/catalogue.h"
+#include "diagnose/evidence.h"
+#include "diagnose/template.h"
+
+/* Lost events, a late start, frames not followed: each may add one item. */
+#define CAPS_MAX 4
+
+static const struct rule *first_match(struct verdict *v, const struct facts *f)
+{
+	const struct rule *r;
+
+	v->evidence.reserved = CAPS_MAX;
+	for (r = catalogue_next(NULL); r; r = catalogue_next(r)) {
+		if (!(r->at & 1u << f->stage))
+			continue;
+		v->evidence.count = 0;
+		v->confidence = r->when(f, &v->evidence);
+		if (v->confidence != CONFIDENCE_NONE)
+			break;
+	}
+	v->evidence.reserved = 0;
+	return r;
+}
+
+static void cap(struct verdict *v)
+{
+	if (v->confidence > CONFIDENCE_MEDIUM)
+		v->confidence = CONFIDENCE_MEDIUM;
+}
+
+static void cap_for_losses(struct verdict *v, const struct session *s)
+{
+	uint32_t lost = s->losses_at_end - s->losses_at_start;
+
+	if (!lost || v->rule->flags & RULE_QUOTES)
+		return;
+	evidence_add(&v->evidence, "lost_events", 0,
+		     "%u events were lost while the session lived: facts may be missing", lost);
+	cap(v);
+}
+
+static bool any_leg(const struct facts *f, uint32_t open_flag, uint32_t tcp_flag)
+{
+	for (unsigned int i = 0; i < f->session->leg_count; i++) {
+		const struct conn *c = f->session->legs[i];
+
+		if (c->open_flags & open_flag || (c->has_end && c->tcp.flags & tcp_flag))
+			return true;
+	}
+	return false;
+}
+
+static void cap_for_frames(struct verdict *v, const struct facts *f)
+{
+	bool followed = facts_frames_followed(f, true) && facts_frames_followed(f, false);
+
+	if (!(v->rule->flags & RULE_NEEDS_FRAMES))
+		return;
+	if (any_leg(f, WST_OPEN_MIDSTREAM, 0))
+		evidence_add(&v->evidence, "mid_stream", 0,
+			     "the connection was open before the tracer started");
+	else if (!followed && any_leg(f, 0, WST_TCP_TLS_DATA))
+		evidence_add(&v->evidence, "encrypted", 0,
+			     "the frames are encrypted: a Close frame would not have been seen");
+	else if (!followed)
+		evidence_add(&v->evidence, "frames_not_followed", 0,
+			     "the frames could not be followed to the end: a Close frame may have been missed");
+	else
+		return;
+	cap(v);
+	v->alternatives[v->alternative_count++] = "session.normal";
+}
+
+static void cap_for_kernel(struct verdict *v, const struct facts *f)
+{
+	bool silent = !(track_host(f->track)->flags & WST_HOST_RESET_REASONS);
+
+	if (silent && f->end.how == ENDED_RST_SENT && v->confidence < CONFIDENCE_HIGH)
+		evidence_add(&v->evidence, "no_reset_reasons", 0,
+			     "this kernel does not tell why it sends a RST");
+}
+
+static void add_alternative(struct verdict *v, const char *id)
+{
+	for (unsigned int i = 0; i < v->alternative_count; i++)
+		if (strcmp(v->alternatives[i], id) == 0)
+			return;
+	if (v->alternative_count < ALTERNATIVES_MAX)
+		v->alternatives[v->alternative_count++] = id;
+}
+
+/* What the row names, then what other rules would have made of the same facts. */
+static void fill_alternatives(struct verdict *v, const struct facts *f)
+{
+	const struct rule *r = v->rule;
+
+	if (v->confidence == CONFIDENCE_HIGH || r->flags & (RULE_FALLBACK | RULE_CLEAN))
+		return;
+	for (size_t i = 0; i < ALTERNATIVES_MAX && r->alternatives[i]; i++)
+		add_alternative(v, r->alternatives[i]);
+	while ((r = catalogue_next(r)) != NULL) {
+		struct evidence scratch = { 0 };
+
+		if (r->at & 1u << f->stage && !(r->flags & (RULE_FALLBACK | RULE_CLEAN)) &&
+		    r->when(f, &scratch) != CONFIDENCE_NONE)
+			add_alternative(v, r->id);
+	}
+}
+
+static void render(struct verdict *v, const struct facts *f)
+{
+	const struct rule *r = v->rule;
+
+	template_render(v->summary, sizeof(v->summary), r->summary, f);
+	template_render(v->user_message, sizeof(v->user_message), r->user_message, f);
+	for (; v->step_count < VERDICT_STEPS_MAX && r->steps[v->step_count]; v->step_count++)
+		template_render(v->steps[v->step_count], VERDICT_STEP_BYTES,
+				r->steps[v->step_count], f);
+}
+
+void diagnose_session(const struct session *s, struct track *t, struct verdict *ret)
+{
+	struct facts facts;
+
+	memset(ret, 0, sizeof(*ret));
+	facts_collect(&facts, s, t);
+	ret->close = facts.close;
+	ret->rule = first_match(ret, &facts);
+	cap_for_losses(ret, s);
+	cap_for_frames(ret, &facts);
+	cap_for_kernel(ret, &facts);
+	fill_alternatives(ret, &facts);
+	render(ret, &facts);
+}
+
+bool verdict_is_clean(const struct verdict *v)
+{
+	return v->rule->flags & RULE_CLEAN;
+}
+
+const char *verdict_cause_id(const struct verdict *v)
+{
+	return v->rule->id;
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "diagnose/evidence.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "diagnose/close_code.h"
+#include "diagnose/format.h"
+#include "diagnose/names.h"
+
+void evidence_add(struct evidence *ev, const char *fact, uint64_t ts_ns, const char *format, ...)
+{
+	struct evidence_item *item;
+	va_list args;
+
+	if (ev->count + ev->reserved >= EVIDENCE_MAX)
+		return;
+	item = &ev->items[ev->count++];
+	item->fact = fact;
+	item->ts_ns = ts_ns;
+	va_start(args, format);
+	vsnprintf(item->detail, sizeof(item->detail), format, args);
+	va_end(args);
+}
+
+const char *evidence_reset_reason(const struct facts *f, const struct conn *c)
+{
+	if (!c->rst_out_ns || c->reset_reason == WST_REASON_NONE)
+		return NULL;
+	return track_reason_name(f->track, WST_NAME_RESET, c->reset_reason);
+}
+
+static const char *how_sentence(enum ended_by how)
+{
+	switch (how) {
+	case ENDED_FIN_SENT:
+		return "closed its socket (FIN sent)";
+	case ENDED_FIN_RECEIVED:
+		return "closed the connection (FIN received)";
+	case ENDED_RST_SENT:
+		return "reset the connection (RST sent)";
+	case ENDED_RST_RECEIVED:
+		return "reset the connection (RST received)";
+	case ENDED_ABORTED:
+		return "destroyed its socket without FIN";
+	case ENDED_CONNECT_FAILED:
+		return "never got a connection";
+	default:
+		return "ended the connection";
+	}
+}
+
+static void add_reset_reason(struct evidence *ev, const struct facts *f)
+{
+	const char *reason = evidence_reset_reason(f, f->end.conn);
+
+	if (reason)
+		evidence_add(ev, "reset_reason", f->end.conn->rst_out_ns,
+			     "the kernel gives %s as the reason of the RST", reason);
+}
+
+void evidence_end(struct evidence *ev, const struct facts *f)
+{
+	const struct conn *c = f->end.conn;
+	char who[FACTS_NAME_BYTES], in[FORMAT_BYTES], out[FORMAT_BYTES];
+
+	if (f->end.leg < 0)
+		return;
+	if (f->end.how == ENDED_TIMEOUT || f->end.how == ENDED_ERROR)
+		evidence_add(ev, "tcp_end", f->end.ts_ns, "the kernel gave the connection up: %s",
+			     name_of_errno(facts_errno(c)));
+	else
+		evidence_add(ev, "tcp_end", f->end.ts_ns, "%s %s%s", facts_name_ender(who, f),
+			     how_sentence(f->end.how),
+			     f->closer.exiting ? ", because the process was ending" : "");
+	if (f->end.forged)
+		evidence_add(ev, "not_sent_by_peer", 0,
+			     "the socket at the other end, on this host, did not send it");
+	add_reset_reason(ev, f);
+	if (c->has_end)
+		evidence_add(ev, "bytes", 0, "that socket had received %s and sent %s",
+			     format_bytes(in, c->tcp.bytes_in), format_bytes(out, c->tcp.bytes_out));
+}
+
+static void sender_text(char *dst, size_t cap, const struct fatal_signal *s,
+			const struct wst_task *target)
+{
+	const char *kin = s->from_parent ? ", its parent" : "";
+
+	if (!s->sender.tgid)
+		snprintf(dst, cap, "the kernel");
+	else if (target && s->sender.tgid == target->tgid)
+		snprintf(dst, cap, "itself");
+	else
+		snprintf(dst, cap, "%.*s (pid %u%s)", WST_COMM_LEN, s->sender.comm, s->sender.tgid,
+			 kin);
+}
+
+void evidence_signal(struct evidence *ev, const struct fatal_signal *signal,
+		     const struct wst_task *target)
+{
+	char sender[64];
+
+	sender_text(sender, sizeof(sender), signal, target);
+	evidence_add(ev, "signal", signal->ts_ns, "%s (%u) was sent to pid %u by %s",
+		     name_of_signal(signal->signal), signal->signal, target ? target->tgid : 0,
+		     sender);
+}
+
+static void add_exit(struct evidence *ev, const struct closer_story *closer)
+{
+	if (closer->died_of)
+		evidence_add(ev, "process_exit", closer->exit_ns, "pid %u died of %s (%u)%s",
+			     closer->task->tgid, name_of_signal(closer->died_of), closer->died_of,
+			     closer->exit_code & 0x80 ? ", core dumped" : "");
+	else
+		evidence_add(ev, "process_exit", closer->exit_ns, "pid %u exited with status %u",
+			     closer->task->tgid, closer->exit_code >> 8 & 0xff);
+}
+
+void evidence_process(struct evidence *ev, const struct facts *f)
+{
+	const struct closer_story *closer = &f->closer;
+	const struct process *p = closer->process;
+
+	if (closer->exited)
+		add_exit(ev, closer);
+	if (!p)
+		return;
+	if (p->oom_ns)
+		evidence_add(ev, "oom_kill", p->oom_ns, "the OOM killer chose pid %u (%s)", p->tgid,
+			     p->comm);
+	if (p->first_signal.signal && (closer->exited || closer->stop))
+		evidence_signal(ev, &p->first_signal, closer->task);
+	if (p->kill_signal.signal && p->kill_signal.ts_ns != p->first_signal.ts_ns)
+		evidence_signal(ev, &p->kill_signal, closer->task);
+}
+
+static void add_frame(struct evidence *ev, const char *fact, const struct close_frame *frame,
+		      const char *sender)
+{
+	if (!frame->has_code)
+		evidence_add(ev, fact, frame->ts_ns, "the %s sent an empty Close frame", sender);
+	else if (!frame->reason_bytes)
+		evidence_add(ev, fact, frame->ts_ns, "the %s sent Close %u (%s) without a reason",
+			     sender, frame->code, close_code_name(frame->code));
+	else
+		evidence_add(ev, fact, frame->ts_ns, "the %s sent Close %u (%s): \"%s\"", sender,
+			     frame->code, close_code_name(frame->code), frame->reason);
+}
+
+void evidence_closing(struct evidence *ev, const struct facts *f)
+{
+	const struct close_frame *frame = f->closing.frame, *other;
+
+	if (!frame)
+		return;
+	add_frame(ev, "close_frame", frame, name_of_initiator(f->closing.sender));
+	other = frame == f->close.from_client ? f->close.from_server : f->close.from_client;
+	if (other)
+		add_frame(ev, "close_answer", other,
+			  f->closing.sender == BY_CLIENT ? "server" : "client");
+	else
+		evidence_add(ev, "close_answer", 0, "no Close frame went the other way");
+}
+
+static uint32_t frames_of(const struct conn *c, int direction)
+{
+	uint32_t sum = 0;
+
+	for (int opcode = 0; opcode < 6; opcode++)
+		sum += c->walk[direction].frames[opcode];
+	return sum;
+}
+
+void evidence_no_close_frame(struct evidence *ev, const struct facts *f)
+{
+	const struct conn *c = f->end.conn->has_end ? f->end.conn : f->client;
+
+	if (f->close.from_client || f->close.from_server)
+		return;
+	if (!c->has_end)
+		evidence_add(ev, "no_close_frame", 0, "no Close frame was seen in either direction");
+	else
+		evidence_add(ev, "no_close_frame", 0,
+			     "no Close frame among the %u frames of the client and the %u frames of the server",
+			     frames_of(c, conn_from_client(c)), frames_of(c, conn_from_server(c)));
+}
+
+void evidence_errno(struct evidence *ev, const struct conn *c)
+{
+	uint32_t error = facts_errno(c);
+
+	if (error)
+		evidence_add(ev, "errno", c->error_ns, "the socket reported %s (%u)",
+			     name_of_errno(error), error);
+}
+
+static void add_queues(struct evidence *ev, const struct conn *c)
+{
+	const struct wst_tcp_facts *tcp = &c->tcp;
+
+	if (tcp->unacked_bytes)
+		evidence_add(ev, "unacked_data", 0,
+			     "%u bytes sent and never acknowledged; %u segments sent again",
+			     tcp->unacked_bytes, tcp->retransmits);
+	else if (tcp->retransmits)
+		evidence_add(ev, "retransmits", 0, "%u segments were sent again", tcp->retransmits);
+	if (tcp->unsent_bytes)
+		evidence_add(ev, "unsent_data", 0, "%u bytes written by the process were not sent",
+			     tcp->unsent_bytes);
+	if (tcp->unread_bytes)
+		evidence_add(ev, "unread_data", 0, "%u bytes received were not read by the process",
+			     tcp->unread_bytes);
+	if (tcp->send_window == 0 && c->established_ns)
+		evidence_add(ev, "zero_window", 0, "the peer's receive window was zero");
+}
+
+void evidence_path(struct evidence *ev, const struct conn *c)
+{
+	const struct wst_tcp_facts *tcp = &c->tcp;
+	char silence[FORMAT_DURATION];
+	uint64_t end_ns = 0;
+
+	if (!c->has_end)
+		return;
+	add_queues(ev, c);
+	if (tcp->probes)
+		evidence_add(ev, "probes", 0, "%u probes in a row were not answered", tcp->probes);
+	conn_ended_by(c, &end_ns);
+	if (tcp->last_segment_in_ns && end_ns > tcp->last_segment_in_ns + 1000000000ull)
+		evidence_add(ev, "silence", tcp->last_segment_in_ns,
+			     "the last segment from the peer came %s before the end",
+			     format_duration(silence, end_ns - tcp->last_segment_in_ns));
+}
+
+void evidence_answer(struct evidence *ev, const struct facts *f)
+{
+	const struct conn *c = f->answer.conn;
+	char who[FACTS_NAME_BYTES];
+
+	if (!c)
+		return;
+	evidence_add(ev, "http_status", c->handshake.response_ns, "%s answered HTTP %u%s%s%s",
+		     facts_name_answerer(who, f), f->answer.status,
+		     c->handshake.server[0] ? " (Server: " : "", c->handshake.server,
+		     c->handshake.server[0] ? ")" : "");
+	if (f->answer.request)
+		evidence_add(ev, "http_request", f->answer.request->handshake.request_ns,
+			     "to GET %.120s, Host %.60s", f->answer.request->handshake.path,
+			     f->answer.request->handshake.host);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What was seen, one sentence each, with numbers. Pure. */
+#ifndef DIAGNOSE_EVIDENCE_H
+#define DIAGNOSE_EVIDENCE_H
+
+#include "diagnose/facts.h"
+
+/* Adds one item; what is past EVIDENCE_MAX - reserved is dropped. ts_ns 0: not tied to a moment. */
+__attribute__((format(printf, 4, 5))) void evidence_add(struct evidence *ev, const char *fact,
+							uint64_t ts_ns, const char *format, ...);
+
+/* How the TCP connection ended, who did it and how much had been transferred. */
+void evidence_end(struct evidence *ev, const struct facts *f);
+/* What is known of the process that ended it: exit, signals, OOM. Nothing if it lives. */
+void evidence_process(struct evidence *ev, const struct facts *f);
+/* One fatal signal and who sent it. */
+void evidence_signal(struct evidence *ev, const struct fatal_signal *signal, const struct wst_task *target);
+/* The Close frame that says why, and the answer to it. */
+void evidence_closing(struct evidence *ev, const struct facts *f);
+/* "no Close frame in either direction", with the frames that were followed */
+void evidence_no_close_frame(struct evidence *ev, const struct facts *f);
+/* State of the path as one socket saw it: un-ACKed bytes, retransmits, windows, probes, errno. */
+void evidence_path(struct evidence *ev, const struct conn *c);
+/* Status line, who gave it, and the request's path and host. */
+void evidence_answer(struct evidence *ev, const struct facts *f);
+/* errno of the socket; nothing if it has none. */
+void evidence_errno(struct evidence *ev, const struct conn *c);
+
+/* Name of the reason of the reset that this socket sent; NULL if the kernel does not say. */
+const char *evidence_reset_reason(const struct facts *f, const struct conn *c);
+
+#endif

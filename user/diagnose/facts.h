@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A view over one finished session, computed once and read by every rule: who ended it, what became of that process, what the
+ * Close frames said, who answered the handshake. Pointers lead into the session and the process table. Pure.
+ */
+#ifndef DIAGNOSE_FACTS_H
+#define DIAGNOSE_FACTS_H
+
+#include "diagnose/verdict.h"
+
+/* Where the end started: the earliest end over all legs, followed to the socket that sent it. */
+struct end_story {
+	const struct conn *conn; /* never NULL; an empty one if no leg has ended */
+	int leg; /* -1: no leg has ended */
+	enum ended_by how;
+	uint64_t ts_ns;
+	bool outside; /* received, and the sender's socket is not among the legs */
+	bool forged; /* received, but the sender's socket, which is a leg, did not send it */
+	enum initiator by;
+};
+
+/* The process that ended the session; all zero if it is not on this host. */
+struct closer_story {
+	const struct wst_task *task; /* NULL: not known */
+	const struct process *process; /* NULL: not known */
+	enum initiator party; /* client, proxy or server */
+	bool exiting; /* the kernel closed the socket because the process was dying */
+	bool exited; /* exit_code and exit_ns are valid */
+	uint32_t exit_code; /* wait status */
+	uint64_t exit_ns;
+	uint32_t died_of; /* signal, 0: none */
+	const struct fatal_signal *stop; /* it was asked to stop shortly before; NULL: it was not */
+};
+
+/* The Close frame that says why. */
+struct closing_story {
+	const struct close_frame *frame; /* NULL: none that came before the end */
+	enum initiator sender;
+	uint16_t code; /* 1005 if empty */
+	bool answered; /* a Close frame went the other way too */
+	bool explains_end; /* nothing that happened to a process later is the cause */
+};
+
+struct answer_story {
+	const struct conn *request; /* leg nearest to the client that carried the request; NULL: none */
+	const struct conn *last_request; /* the same, nearest to the server */
+	const struct conn *conn; /* leg nearest to the client that carried an answer; NULL: none */
+	int origin_leg; /* leg nearest to the server with the same status; -1: none */
+	enum initiator by; /* who gave that answer: proxy or server */
+	uint16_t status; /* 0: none */
+};
+
+struct facts {
+	const struct session *session;
+	struct track *track;
+	enum session_stage stage;
+	const struct conn *client, *server; /* nearest socket; never NULL, empty ones for a session without legs */
+	struct end_story end;
+	struct closer_story closer;
+	struct close_view close;
+	struct closing_story closing;
+	struct answer_story answer;
+};
+
+void facts_collect(struct facts *ret, const struct session *s, struct track *track);
+/* As session_stage(), but a connection that was open before the tracer started had its handshake, seen or not. */
+enum session_stage facts_stage(const struct session *s);
+
+/* Who owns the local socket of a leg, and who is at the other end of it. */
+enum initiator facts_owner(const struct session *s, unsigned int leg);
+enum initiator facts_far_party(const struct session *s, unsigned int leg);
+/* sk_err reported to the socket, else the error at its end. */
+uint32_t facts_errno(const struct conn *c);
+/* ETIMEDOUT, or the reset with which the kernel gives up */
+bool facts_timed_out(const struct conn *c);
+/* The server process that is nearest to the server, if it is on this host; NULL otherwise. */
+const struct process *facts_server_process(const struct facts *f);
+/* Was it asked to stop within the two minutes before ts_ns? SIGTERM, SIGINT, SIGQUIT. */
+const struct fatal_signal *facts_stop_signal(const struct process *p, uint64_t ts_ns);
+/* Were all frames towards the server (to_server) or the client followed on some leg, up to the end? */
+bool facts_frames_followed(const struct facts *f, bool to_server);
+/* The first illegal frame or HTTP text of that kind, and the leg's socket; NULL: none. */
+const struct bad_frame *facts_bad_frame(const struct facts *f, enum wst_frame_kind kind, const struct conn **ret_conn);
+
+/* "backend chat-server (pid 812)", "client" for a process that is not known. dst holds FACTS_NAME_BYTES. */
+#define FACTS_NAME_BYTES 96
+const char *facts_name(char dst[FACTS_NAME_BYTES], const struct session *s, enum initiator party,
+		       const struct wst_task *task);
+/* Whoever started the end: a process, or "the client at 198.18.0.5:51234". */
+const char *facts_name_ender(char dst[FACTS_NAME_BYTES], const struct facts *f);
+/* Whoever gave the HTTP answer. */
+const char *facts_name_answerer(char dst[FACTS_NAME_BYTES], const struct facts *f);
+
+/* The parts of facts_collect(), in order. */
+void facts_collect_end(struct facts *f);
+void facts_collect_closer(struct facts *f);
+void facts_collect_closing(struct facts *f);
+void facts_collect_answer(struct facts *f);
+
+#endif

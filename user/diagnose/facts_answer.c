@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Who answered the opening handshake. */
+#include "diagnose/facts.h"
+
+static void find_request(struct facts *f)
+{
+	const struct session *s = f->session;
+
+	for (unsigned int i = 0; i < s->leg_count; i++) {
+		if (!s->legs[i]->handshake.request_seen)
+			continue;
+		if (!f->answer.request)
+			f->answer.request = s->legs[i];
+		f->answer.last_request = s->legs[i];
+	}
+}
+
+void facts_collect_answer(struct facts *f)
+{
+	const struct session *s = f->session;
+	struct answer_story *answer = &f->answer;
+
+	answer->origin_leg = -1;
+	find_request(f);
+	for (unsigned int i = 0; i < s->leg_count; i++) {
+		const struct conn *c = s->legs[i];
+
+		if (!c->handshake.response_seen)
+			continue;
+		if (!answer->conn) {
+			answer->conn = c;
+			answer->status = c->handshake.status;
+		}
+		if (c->handshake.status == answer->status)
+			answer->origin_leg = (int)i;
+	}
+	if (answer->origin_leg >= 0)
+		answer->by = conn_is_server_side(s->legs[answer->origin_leg]) ?
+				     facts_owner(s, (unsigned int)answer->origin_leg) :
+				     facts_far_party(s, (unsigned int)answer->origin_leg);
+}

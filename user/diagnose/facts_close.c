@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the Close frames said, and what the client's API makes of them. */
+#include "diagnose/facts.h"
+
+#include "diagnose/close_code.h"
+
+static uint16_t code_of(const struct close_frame *frame)
+{
+	return frame->has_code ? frame->code : CLOSE_NO_STATUS;
+}
+
+static const struct close_frame *frame_on(const struct conn *c, bool from_client)
+{
+	int direction = from_client ? conn_from_client(c) : conn_from_server(c);
+
+	return c->close[direction].seen ? &c->close[direction] : NULL;
+}
+
+/* The sighting nearest to the client. */
+static const struct close_frame *find_frame(const struct session *s, bool from_client)
+{
+	for (unsigned int i = 0; i < s->leg_count; i++) {
+		const struct close_frame *frame = frame_on(s->legs[i], from_client);
+
+		if (frame)
+			return frame;
+	}
+	return NULL;
+}
+
+static uint64_t first_sighting_ns(const struct session *s, bool from_client)
+{
+	uint64_t first_ns = UINT64_MAX;
+
+	for (unsigned int i = 0; i < s->leg_count; i++) {
+		const struct close_frame *frame = frame_on(s->legs[i], from_client);
+
+		if (frame && frame->ts_ns < first_ns)
+			first_ns = frame->ts_ns;
+	}
+	return first_ns;
+}
+
+/* Can we say that no Close frame of that sender passed this socket? */
+static bool surely_absent(const struct conn *c, bool from_client)
+{
+	int direction = from_client ? conn_from_client(c) : conn_from_server(c);
+	uint32_t flags = c->walk[direction].flags;
+
+	return c->has_end && !c->close[direction].seen && (flags & WST_WALK_ON) &&
+	       !(flags & (WST_WALK_LOST | WST_WALK_STOPPED | WST_WALK_INSIDE)) &&
+	       !(c->tcp.flags & WST_TCP_TLS_DATA);
+}
+
+/* A proxy that died or was reset with the frame in its hands never passed it on: the client saw nothing. */
+static bool reached_client(const struct facts *f)
+{
+	return f->close.from_server && !surely_absent(f->client, false);
+}
+
+/* Both ends fail the connection over such a code and report 1006. */
+static bool is_unreportable(uint16_t code)
+{
+	return !close_code_is_legal(code) && !(code >= 1016 && code <= 2999);
+}
+
+static uint16_t reported_code(const struct facts *f)
+{
+	const struct close_view *close = &f->close;
+
+	if (reached_client(f))
+		return close->from_server->has_code && is_unreportable(close->from_server->code) ?
+			       CLOSE_ABNORMAL :
+			       code_of(close->from_server);
+	/* The tab is gone: nobody is left to report anything else. */
+	if (close->from_client && !close->from_server &&
+	    code_of(close->from_client) == CLOSE_GOING_AWAY)
+		return CLOSE_GOING_AWAY;
+	return CLOSE_ABNORMAL;
+}
+
+/* A server's Close frame on the client's side of a proxy that never came out of the server was made by the proxy. */
+static bool made_by_proxy(const struct facts *f)
+{
+	return f->session->hop_count > 1 && f->close.from_server &&
+	       !frame_on(f->server, false) && surely_absent(f->server, false);
+}
+
+static enum initiator server_sender(const struct facts *f)
+{
+	return made_by_proxy(f) ? BY_PROXY : BY_SERVER;
+}
+
+/* The first frame says why, unless it is harmless and the answer to it is not. */
+static bool client_decides(const struct facts *f)
+{
+	const struct close_view *close = &f->close;
+	bool client_first;
+
+	if (!close->from_client || !close->from_server)
+		return close->from_client != NULL;
+	client_first = first_sighting_ns(f->session, true) <= first_sighting_ns(f->session, false);
+	if (!close_code_is_benign(code_of(client_first ? close->from_client : close->from_server)))
+		return client_first;
+	if (close_code_is_benign(code_of(client_first ? close->from_server : close->from_client)))
+		return client_first;
+	return !client_first;
+}
+
+/*
+ * A Close frame sent after the other side had already ended the connection is a reaction. One's own FIN comes after one's own
+ * frames whatever the clock says: a frame may wait in the send queue while close() has long been called.
+ */
+static bool came_before_end(const struct facts *f, enum initiator sender, bool from_client)
+{
+	return f->end.leg < 0 || sender == f->end.by || f->end.by == BY_NETWORK ||
+	       first_sighting_ns(f->session, from_client) <= f->end.ts_ns;
+}
+
+static enum initiator other_sender(const struct facts *f)
+{
+	return f->closing.frame == f->close.from_client ? server_sender(f) : BY_CLIENT;
+}
+
+static enum initiator final_initiator(const struct facts *f)
+{
+	if (f->stage == STAGE_UPGRADE && f->answer.conn)
+		return f->answer.by;
+	/* A frame with a code that no frame may carry is no start of a Close handshake: who objects ends the session. */
+	if (f->closing.frame && !close_code_is_legal(f->closing.code) && f->closing.frame->has_code)
+		return f->closing.answered ? other_sender(f) : f->end.by;
+	if (f->closing.frame && f->closing.explains_end)
+		return f->closing.sender;
+	if (f->end.leg >= 0)
+		return f->end.by;
+	return f->closing.frame ? f->closing.sender : BY_UNKNOWN;
+}
+
+static void fill_closing(struct facts *f)
+{
+	struct closing_story *closing = &f->closing;
+	bool from_client = client_decides(f);
+	const struct close_frame *frame = from_client ? f->close.from_client :
+							f->close.from_server;
+	enum initiator sender = from_client ? BY_CLIENT : server_sender(f);
+
+	if (!frame || !came_before_end(f, sender, from_client))
+		return;
+	closing->frame = frame;
+	closing->sender = sender;
+	closing->code = code_of(frame);
+	closing->answered = f->close.from_client && f->close.from_server;
+	closing->explains_end = closing->answered || f->end.leg < 0 ||
+				closing->sender == f->end.by || !f->closer.exiting ||
+				!close_code_is_benign(closing->code);
+}
+
+void facts_collect_closing(struct facts *f)
+{
+	f->close.from_client = find_frame(f->session, true);
+	f->close.from_server = find_frame(f->session, false);
+	f->close.code = reported_code(f);
+	f->close.clean = f->close.from_client && reached_client(f) &&
+			 f->close.code != CLOSE_ABNORMAL;
+	fill_closing(f);
+	f->close.initiator = final_initiator(f);
+}

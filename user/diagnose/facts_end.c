@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Who ended the session, and what became of that process. */
+#include "diagnose/facts.h"
+
+#include <errno.h>
+#include <signal.h>
+
+/* Longer than the grace that Docker (10 s), Kubernetes (30 s) and systemd (90 s) give a process to stop. */
+#define STOP_GRACE_NS (120ull * 1000000000)
+
+static const struct conn no_conn;
+
+bool facts_timed_out(const struct conn *c)
+{
+	/* The keepalive and retransmission timers reset the connection first and report ETIMEDOUT right after. */
+	return facts_errno(c) == ETIMEDOUT && !c->rst_in_ns && !c->reset_by_process;
+}
+
+static bool is_received(enum ended_by how)
+{
+	return how == ENDED_FIN_RECEIVED || how == ENDED_RST_RECEIVED;
+}
+
+/* A leg that a proxy gave up for another one says nothing about the end of the session that then opened. */
+static bool is_refused_try(const struct facts *f, const struct conn *c)
+{
+	return f->stage == STAGE_SESSION && c->handshake.response_seen &&
+	       c->handshake.status != 101;
+}
+
+static void set_root(struct end_story *end, const struct session *s, int leg)
+{
+	end->leg = leg;
+	end->conn = s->legs[leg];
+	end->how = conn_ended_by(end->conn, &end->ts_ns);
+	if (facts_timed_out(end->conn) && !is_received(end->how) && end->how != ENDED_FIN_SENT &&
+	    end->how != ENDED_CONNECT_FAILED)
+		end->how = ENDED_TIMEOUT;
+	/* The record of the RST may be lost; what the socket reported is not. */
+	if (end->how == ENDED_ERROR &&
+	    (facts_errno(end->conn) == ECONNRESET || facts_errno(end->conn) == EPIPE))
+		end->how = ENDED_RST_RECEIVED;
+}
+
+static void find_earliest(struct facts *f)
+{
+	const struct session *s = f->session;
+
+	for (unsigned int i = 0; i < s->leg_count; i++) {
+		uint64_t ts_ns = 0;
+
+		if (conn_ended_by(s->legs[i], &ts_ns) == ENDED_NOT || is_refused_try(f, s->legs[i]))
+			continue;
+		if (f->end.leg < 0 || ts_ns < f->end.ts_ns)
+			set_root(&f->end, s, (int)i);
+	}
+}
+
+/* What was received by one socket of this host was sent by another one, unless something in between made it. */
+static void follow_to_sender(struct facts *f)
+{
+	const struct session *s = f->session;
+	const struct conn *peer = session_peer_leg(s, (unsigned int)f->end.leg);
+	enum ended_by peer_how = peer ? conn_ended_by(peer, NULL) : ENDED_NOT;
+
+	f->end.outside = !peer;
+	f->end.forged = peer && (peer_how == ENDED_NOT || is_received(peer_how));
+	if (f->end.outside || f->end.forged)
+		return;
+	for (unsigned int i = 0; i < s->leg_count; i++)
+		if (s->legs[i] == peer)
+			set_root(&f->end, s, (int)i);
+}
+
+static enum initiator connect_initiator(const struct conn *c)
+{
+	switch (facts_errno(c)) {
+	case ECONNREFUSED:
+		return BY_SERVER;
+	case EADDRNOTAVAIL:
+		return BY_KERNEL;
+	case 0:
+		if (c->has_end && (c->tcp.flags & WST_TCP_NO_LOCAL_PORT))
+			return BY_KERNEL;
+		/* Who stops waiting for an answer that never comes did not cause it. */
+		return c->syn_retransmits ? BY_NETWORK : BY_CLIENT;
+	default:
+		return BY_NETWORK;
+	}
+}
+
+static enum initiator initiator_of(const struct facts *f)
+{
+	const struct end_story *end = &f->end;
+	unsigned int leg = (unsigned int)end->leg;
+
+	if (end->leg >= 0 && f->stage == STAGE_CONNECT && !end->conn->established_ns)
+		return connect_initiator(end->conn);
+	switch (end->how) {
+	case ENDED_NOT:
+		return BY_UNKNOWN;
+	case ENDED_FIN_RECEIVED:
+	case ENDED_RST_RECEIVED:
+		return end->forged ? BY_NETWORK : facts_far_party(f->session, leg);
+	case ENDED_TIMEOUT:
+	case ENDED_ERROR:
+		return BY_NETWORK;
+	case ENDED_CONNECT_FAILED:
+		return connect_initiator(end->conn);
+	case ENDED_RST_SENT:
+		if (!end->conn->reset_by_process && !end->conn->closed_by_process)
+			return BY_KERNEL;
+		return facts_owner(f->session, leg);
+	default:
+		return facts_owner(f->session, leg);
+	}
+}
+
+void facts_collect_end(struct facts *f)
+{
+	f->end.leg = -1;
+	f->end.conn = &no_conn;
+	find_earliest(f);
+	if (is_received(f->end.how))
+		follow_to_sender(f);
+	f->end.by = initiator_of(f);
+}
+
+static bool asks_to_stop(uint32_t signal)
+{
+	return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
+}
+
+const struct fatal_signal *facts_stop_signal(const struct process *p, uint64_t ts_ns)
+{
+	const struct fatal_signal *s = p ? &p->first_signal : NULL;
+
+	if (!s || !asks_to_stop(s->signal) || s->ts_ns > ts_ns)
+		return NULL;
+	return ts_ns - s->ts_ns <= STOP_GRACE_NS ? s : NULL;
+}
+
+const struct process *facts_server_process(const struct facts *f)
+{
+	const struct wst_task *owner = &f->server->owner;
+
+	if (!owner->tgid || !conn_is_server_side(f->server))
+		return NULL;
+	return process_find(track_processes(f->track), owner->tgid, owner->start_ns);
+}
+
+static const struct wst_task *closing_task(const struct conn *c)
+{
+	if (c->closed_by_process && c->closer.tgid)
+		return &c->closer;
+	return c->owner.tgid ? &c->owner : NULL;
+}
+
+static void fill_exit(struct closer_story *closer, const struct conn *c)
+{
+	const struct process *p = closer->process;
+
+	closer->exiting = c->closed_by_process && c->closer_exiting;
+	closer->exited = closer->exiting || (p && p->exited);
+	if (!closer->exited)
+		return;
+	closer->exit_code = p && p->exited ? p->exit_code : c->closer_exit_code;
+	closer->exit_ns = p && p->exited ? p->exit_ns : c->closer_ns;
+	closer->died_of = closer->exit_code & 0x7f;
+}
+
+void facts_collect_closer(struct facts *f)
+{
+	const struct end_story *end = &f->end;
+	bool local = end->how == ENDED_FIN_SENT || end->how == ENDED_RST_SENT ||
+		     end->how == ENDED_ABORTED || end->how == ENDED_CONNECT_FAILED;
+
+	if (!local || end->by != facts_owner(f->session, (unsigned int)end->leg))
+		return;
+	f->closer.task = closing_task(end->conn);
+	if (!f->closer.task)
+		return;
+	f->closer.party = facts_owner(f->session, (unsigned int)end->leg);
+	f->closer.process = process_find(track_processes(f->track), f->closer.task->tgid,
+					 f->closer.task->start_ns);
+	fill_exit(&f->closer, end->conn);
+	f->closer.stop = facts_stop_signal(f->closer.process, end->ts_ns);
+}

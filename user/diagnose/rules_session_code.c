@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A Close frame that says why: it beats every guess. */
+#include "diagnose/rule.h"
+
+#include "diagnose/close_code.h"
+#include "diagnose/evidence.h"
+#include "diagnose/format.h"
+
+static enum confidence code_is(const struct facts *f, struct evidence *ev, uint16_t code)
+{
+	if (!f->closing.frame || f->closing.code != code)
+		return CONFIDENCE_NONE;
+	evidence_closing(ev, f);
+	return CONFIDENCE_HIGH;
+}
+
+/* The largest frame that travelled towards whoever complained about it. */
+static void add_largest(struct evidence *ev, const struct facts *f)
+{
+	bool to_server = f->closing.sender != BY_CLIENT;
+	const struct conn *c = to_server ? f->server : f->client;
+	uint64_t largest = c->walk[to_server ? conn_from_client(c) : conn_from_server(c)]
+				   .largest_frame_bytes;
+	char bytes[FORMAT_BYTES];
+
+	if (c->has_end && largest)
+		evidence_add(ev, "largest_frame", 0,
+			     "the largest frame from the %s announced %s of payload",
+			     to_server ? "client" : "server", format_bytes(bytes, largest));
+}
+
+static enum confidence message_too_big(const struct facts *f, struct evidence *ev)
+{
+	enum confidence confidence = code_is(f, ev, 1009);
+
+	if (confidence != CONFIDENCE_NONE)
+		add_largest(ev, f);
+	return confidence;
+}
+
+static enum confidence invalid_payload(const struct facts *f, struct evidence *ev)
+{
+	return code_is(f, ev, 1007);
+}
+
+static enum confidence unsupported_data(const struct facts *f, struct evidence *ev)
+{
+	return code_is(f, ev, 1003);
+}
+
+static enum confidence policy_violation(const struct facts *f, struct evidence *ev)
+{
+	enum confidence confidence = code_is(f, ev, 1008);
+
+	if (confidence == CONFIDENCE_NONE && (f->closing.code == 3000 || f->closing.code == 3003)) {
+		confidence = code_is(f, ev, f->closing.code);
+		if (confidence == CONFIDENCE_HIGH) {
+			evidence_add(ev, "ambiguous_code", 0,
+				     "some libraries use %u for other things (SockJS, Centrifugo)",
+				     f->closing.code);
+			confidence = CONFIDENCE_MEDIUM;
+		}
+	}
+	return confidence;
+}
+
+static enum confidence internal_error(const struct facts *f, struct evidence *ev)
+{
+	enum confidence confidence = code_is(f, ev, 1011);
+
+	if (confidence != CONFIDENCE_NONE)
+		evidence_process(ev, f);
+	return confidence;
+}
+
+static enum confidence try_again_later(const struct facts *f, struct evidence *ev)
+{
+	return code_is(f, ev, f->closing.code == 1014 ? 1014 : 1013);
+}
+
+static enum confidence application_code(const struct facts *f, struct evidence *ev)
+{
+	return f->closing.code >= 3000 && f->closing.code <= 4999 ?
+		       code_is(f, ev, f->closing.code) :
+		       CONFIDENCE_NONE;
+}
+
+static const struct rule rules[] = {
+	{
+		.id = "session.message_too_big",
+		.when = message_too_big,
+		.category = CATEGORY_CONFIG,
+		.retry = RETRY_NO,
+		.strategy = STRATEGY_MANUAL,
+		.at = AT_SESSION,
+		.flags = RULE_QUOTES,
+		.codes = { 1009 },
+		.summary = "a message was larger than the {sender} accepts: Close 1009{reason}",
+		.user_message = "That message is too large. Please send a smaller one.",
+		.steps = {
+			"Raise the limit of the {sender} above the size in the evidence: SetReadLimit (gorilla), maxPayload (ws), max_size (Python websockets), maxHttpBufferSize (Socket.IO).",
+			"Or split large messages; uploads fit better into an ordinary HTTP request.",
+			"Do not send the same message again after reconnecting: it ends the same way.",
+		},
+	},
+	{
+		.id = "session.invalid_payload",
+		.when = invalid_payload,
+		.category = CATEGORY_SERVER,
+		.retry = RETRY_NO,
+		.strategy = STRATEGY_MANUAL,
+		.at = AT_SESSION,
+		.flags = RULE_QUOTES,
+		.codes = { 1007 },
+		.summary = "the {sender} could not decode a message: Close 1007{reason}",
+		.user_message = "A message could not be read by the other side. Please tell the support.",
+		.steps = {
+			"Text frames must be valid UTF-8: send other bytes as binary frames, and do not cut a text in the middle of a character.",
+			"With permessage-deflate: a corrupt compressed stream ends like this too; try without compression.",
+		},
+	},
+	{
+		.id = "session.unsupported_data",
+		.when = unsupported_data,
+		.category = CATEGORY_SERVER,
+		.retry = RETRY_NO,
+		.strategy = STRATEGY_MANUAL,
+		.at = AT_SESSION,
+		.flags = RULE_QUOTES,
+		.codes = { 1003 },
+		.summary = "the {sender} got a kind of message that it does not take: Close 1003{reason}",
+		.user_message = "The chat does not support what was sent. Please tell the support.",
+		.steps = {
+			"Mostly a binary message to an endpoint that takes text only, or JSON that it cannot parse: compare the versions of client and server.",
+		},
+	},
+	{
+		.id = "session.policy_violation",
+		.when = policy_violation,
+		.category = CATEGORY_AUTH,
+		.retry = RETRY_NO,
+		.strategy = STRATEGY_MANUAL,
+		.at = AT_SESSION,
+		.flags = RULE_QUOTES,
+		.codes = { 1008, 3000, 3003 },
+		.summary = "the {sender} refused the other side by a rule of its own: Close {code}{reason}",
+		.user_message = "Your session is not accepted any more. Please sign in again.",
+		.steps = {
+			"The reason in the Close frame, or the server's log, names the rule: a token that expired, a missing permission, too many messages.",
+			"Let the client renew its token before it reconnects, and stop after a second refusal: a loop makes it worse.",
+		},
+	},
+	{
+		.id = "session.internal_error",
+		.when = internal_error,
+		.category = CATEGORY_SERVER,
+		.retry = RETRY_BACKOFF,
+		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
+		.at = AT_SESSION,
+		.flags = RULE_QUOTES,
+		.codes = { 1011 },
+		.summary = "the {sender} met an error of its own: Close 1011{reason}",
+		.user_message = "The chat service has a problem. Please try again in a moment.",
+		.steps = {
+			"Look for an exception in the handler at that time in the log of the {sender}.",
+			"\"keepalive ping timeout\" as the reason (Python websockets) means that a pong did not come in time: see ping_interval and ping_timeout.",
+		},
+	},
+	{
+		.id = "session.try_again_later",
+		.when = try_again_later,
+		.category = CATEGORY_SERVER,
+		.retry = RETRY_BACKOFF,
+		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
+		.at = AT_SESSION,
+		.flags = RULE_QUOTES,
+		.codes = { 1013, 1014 },
+		.summary = "the {sender} is overloaded or lost what is behind it: Close {code}{reason}",
+		.user_message = "The chat service is overloaded. Please try again in a moment.",
+		.steps = {
+			"1013 is sent when a limit or a queue is full, 1014 by a gateway whose backend failed: look there.",
+			"Let clients back off with jitter.",
+		},
+	},
+	{
+		.id = "session.application_code",
+		.when = application_code,
+		.category = CATEGORY_NONE,
+		.retry = RETRY_BACKOFF,
+		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
+		.at = AT_SESSION,
+		.flags = RULE_QUOTES,
+		.codes = { 3000, 3003, 3008, 4000 },
+		.summary = "the {sender} closed with a code of its application or library: Close {code}{reason}",
+		.user_message = "The chat ended the connection. Please try again, or sign in again.",
+		.steps = {
+			"The code means what the application's protocol says: look {code} up in the documents of the library or in the server's code.",
+		},
+	},
+};
+
+const struct rule_table rules_session_code = RULE_TABLE(rules);

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What happened to the process that held the socket: it beats all that the wire shows, unless a Close frame came first. */
+#include "diagnose/rule.h"
+
+#include <signal.h>
+
+#include "diagnose/close_code.h"
+#include "diagnose/evidence.h"
+#include "diagnose/format.h"
+
+/* A fault and the exit that a runtime makes of it (Go: status 2 after a nil dereference) are this close. */
+#define FAULT_TO_EXIT_NS 1000000000ull
+#define EXIT_AFTER_CLOSE_NS 100000000ull
+#define STOP_REACTION_NS 2000000000ull
+
+/* Did the socket close because its process went away, and not because of a Close frame? */
+static bool died(const struct facts *f)
+{
+	return f->closer.exiting && !(f->closing.frame && f->closing.explains_end);
+}
+
+static void add_story(struct evidence *ev, const struct facts *f)
+{
+	evidence_process(ev, f);
+	evidence_end(ev, f);
+	evidence_closing(ev, f);
+	evidence_no_close_frame(ev, f);
+}
+
+/* The server's Close 1001 alone may also be a server that closes one session. */
+static bool server_is_going(const struct facts *f)
+{
+	const struct process *p = f->closing.sender == BY_SERVER ? facts_server_process(f) : NULL;
+	bool closer_goes = f->closer.party == f->closing.sender &&
+			   (f->closer.exited || f->closer.stop);
+
+	return closer_goes || (p && (p->exited || facts_stop_signal(p, f->closing.frame->ts_ns)));
+}
+
+static enum confidence service_restart(const struct facts *f, struct evidence *ev)
+{
+	const struct closing_story *closing = &f->closing;
+	const struct process *p = facts_server_process(f);
+	const struct fatal_signal *stop;
+
+	if (!closing->frame || closing->sender == BY_CLIENT ||
+	    (closing->code != 1012 &&
+	     !(closing->code == CLOSE_GOING_AWAY && server_is_going(f))))
+		return CONFIDENCE_NONE;
+	evidence_closing(ev, f);
+	evidence_process(ev, f);
+	stop = facts_stop_signal(p, closing->frame->ts_ns);
+	if (stop && stop != f->closer.stop)
+		evidence_signal(ev, stop, &f->server->owner);
+	return CONFIDENCE_HIGH;
+}
+
+static enum confidence process_oom_killed(const struct facts *f, struct evidence *ev)
+{
+	const struct process *p = f->closer.process;
+
+	if (!died(f) || f->closer.died_of != SIGKILL || !p || !p->oom_ns)
+		return CONFIDENCE_NONE;
+	add_story(ev, f);
+	return CONFIDENCE_HIGH;
+}
+
+static enum confidence process_killed(const struct facts *f, struct evidence *ev)
+{
+	const struct process *p = f->closer.process;
+
+	if (!died(f) || f->closer.died_of != SIGKILL)
+		return CONFIDENCE_NONE;
+	add_story(ev, f);
+	if (p && p->kill_signal.signal && p->kill_signal.sender.tgid)
+		return CONFIDENCE_HIGH;
+	evidence_add(ev, "sender_unknown", 0, "who sent the SIGKILL was not seen");
+	return CONFIDENCE_MEDIUM;
+}
+
+static bool is_crash(uint32_t signal)
+{
+	return signal == SIGSEGV || signal == SIGABRT || signal == SIGBUS || signal == SIGILL ||
+	       signal == SIGFPE || signal == SIGTRAP || signal == SIGSYS;
+}
+
+/* A runtime may turn a fault into an ordinary exit with a status. */
+static bool faulted_before_exit(const struct closer_story *closer)
+{
+	const struct fatal_signal *s = closer->process ? &closer->process->first_signal : NULL;
+
+	return s && is_crash(s->signal) && s->code > 0 && !closer->died_of && closer->exit_code &&
+	       s->ts_ns <= closer->exit_ns && closer->exit_ns - s->ts_ns <= FAULT_TO_EXIT_NS;
+}
+
+static enum confidence process_crashed(const struct facts *f, struct evidence *ev)
+{
+	bool crashed = is_crash(f->closer.died_of);
+
+	if (!died(f) || (!crashed && !faulted_before_exit(&f->closer)))
+		return CONFIDENCE_NONE;
+	add_story(ev, f);
+	return crashed ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+}
+
+/* Its handler may still be at work when the session is reported. */
+static bool stopped_at_once(const struct facts *f)
+{
+	return f->end.ts_ns - f->closer.stop->ts_ns <= STOP_REACTION_NS;
+}
+
+static enum confidence process_terminated(const struct facts *f, struct evidence *ev)
+{
+	const struct closer_story *closer = &f->closer;
+	bool closed_when_asked = closer->stop && !f->closing.frame;
+
+	if (!closed_when_asked && !(died(f) && (closer->died_of || closer->stop)))
+		return CONFIDENCE_NONE;
+	add_story(ev, f);
+	if (closer->stop)
+		return closer->exited || stopped_at_once(f) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+	evidence_add(ev, "sender_unknown", 0, "who sent the signal was not seen");
+	return CONFIDENCE_MEDIUM;
+}
+
+/* A runtime that closes its sockets on its way out was not yet exiting for the kernel. */
+static bool failed_right_after(const struct facts *f)
+{
+	const struct closer_story *closer = &f->closer;
+
+	return !closer->exiting && closer->exited && closer->exit_code && !closer->died_of &&
+	       !f->closing.frame && closer->exit_ns >= f->end.ts_ns &&
+	       closer->exit_ns - f->end.ts_ns <= EXIT_AFTER_CLOSE_NS;
+}
+
+static enum confidence process_exited(const struct facts *f, struct evidence *ev)
+{
+	if (!(died(f) && !f->closer.died_of) && !failed_right_after(f))
+		return CONFIDENCE_NONE;
+	add_story(ev, f);
+	return f->closer.exiting ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+}
+
+static const struct rule rules[] = {
+	{
+		.id = "session.service_restart",
+		.when = service_restart,
+		.category = CATEGORY_SERVER,
+		.retry = RETRY_YES,
+		.strategy = STRATEGY_IMMEDIATE_RETRY,
+		.at = AT_SESSION,
+		.flags = RULE_QUOTES,
+		.codes = { 1012, 1001 },
+		.summary = "the {sender} is restarting and said so with Close {code}{reason}",
+		.user_message = "The chat service is being updated. You will be connected again in a moment.",
+		.steps = {
+			"Nothing is broken. Let clients reconnect after a short random pause, so that they do not all come at once.",
+		},
+	},
+	{
+		.id = "session.process_oom_killed",
+		.when = process_oom_killed,
+		.category = CATEGORY_SERVER,
+		.retry = RETRY_BACKOFF,
+		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
+		.at = AT_SESSION,
+		.summary = "{who} was killed by the OOM killer",
+		.user_message = "The chat {party} ran out of memory and is being restarted. Please try again in a moment.",
+		.steps = {
+			"`dmesg` or `journalctl -k` at that time says whose limit was hit: the container's (memory.max, mem_limit) or the host's.",
+			"Raise the limit, or find what grows: send queues of slow clients, history, compression buffers of each connection.",
+		},
+	},
+	{
+		.id = "session.process_killed",
+		.when = process_killed,
+		.category = CATEGORY_SERVER,
+		.retry = RETRY_YES,
+		.strategy = STRATEGY_IMMEDIATE_RETRY,
+		.at = AT_SESSION,
+		.alternatives = { "session.process_oom_killed" },
+		.summary = "{who} was killed with SIGKILL",
+		.user_message = "The chat {party} was stopped. Please try again in a moment.",
+		.steps = {
+			"The evidence names the sender: a container runtime sends SIGKILL when the stop grace is over (10 s after SIGTERM for Docker), a supervisor when a health check fails.",
+			"Handle SIGTERM: send Close 1001 or 1012 to every client, then exit. Raise stop_grace_period if that takes longer.",
+		},
+	},
+	{
+		.id = "session.process_crashed",
+		.when = process_crashed,
+		.category = CATEGORY_SERVER,
+		.retry = RETRY_BACKOFF,
+		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
+		.at = AT_SESSION,
+		.summary = "{who} crashed",
+		.user_message = "The chat {party} had a failure and is being restarted. Please try again in a moment.",
+		.steps = {
+			"Get the stack: `coredumpctl info {comm}`, or the last lines of its log (panic, fatal error, abort).",
+			"SIGABRT from Node or C++ is often memory: a heap limit (--max-old-space-size) or a failed assertion.",
+		},
+	},
+	{
+		.id = "session.process_terminated",
+		.when = process_terminated,
+		.category = CATEGORY_SERVER,
+		.retry = RETRY_YES,
+		.strategy = STRATEGY_IMMEDIATE_RETRY,
+		.at = AT_SESSION,
+		.flags = RULE_NEEDS_FRAMES,
+		.summary = "{who} was asked to stop and dropped the connection without a Close frame",
+		.user_message = "The chat {party} was stopped or updated. Please try again in a moment.",
+		.steps = {
+			"On SIGTERM send Close 1001 or 1012 to every client before exiting; net/http's Server.Shutdown and Node's server.close() do not do that for WebSocket connections.",
+			"A deployment, `docker stop` or systemd sends SIGTERM: the evidence names the sender.",
+		},
+	},
+	{
+		.id = "session.process_exited",
+		.when = process_exited,
+		.category = CATEGORY_SERVER,
+		.retry = RETRY_YES,
+		.strategy = STRATEGY_IMMEDIATE_RETRY,
+		.at = AT_SESSION,
+		.flags = RULE_NEEDS_FRAMES,
+		.summary = "{who} exited by itself with the connection open",
+		.user_message = "The chat {party} was stopped. Please try again in a moment.",
+		.steps = {
+			"A status other than 0 is an error: see the last lines of the log of {comm} (a Go panic exits with 2, an uncaught exception in Node with 1).",
+			"Status 0 with open connections is a shutdown that forgets them: send Close 1001 first.",
+		},
+	},
+};
+
+const struct rule_table rules_session_process = RULE_TABLE(rules);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The handshake was answered, and the answer blames the server or what is behind it. */
+#include "diagnose/rule.h"
+
+#include "diagnose/evidence.h"
+#include "diagnose/names.h"
+
+static enum confidence rate_limited(const struct facts *f, struct evidence *ev)
+{
+	if (f->answer.status != 429)
+		return CONFIDENCE_NONE;
+	evidence_answer(ev, f);
+	return CONFIDENCE_HIGH;
+}
+
+/* The proxy's socket towards the backend, if the request got so far; NULL otherwise. */
+static const struct conn *backend_leg(const struct facts *f)
+{
+	if (f->answer.by != BY_PROXY || f->server == f->answer.conn ||
+	    f->server->handshake.response_seen)
+		return NULL;
+	return f->server;
+}
+
+static void add_backend(struct evidence *ev, const struct facts *f, const struct conn *c)
+{
+	char who[FACTS_NAME_BYTES];
+	uint64_t ts_ns = 0;
+	enum ended_by how = conn_ended_by(c, &ts_ns);
+
+	evidence_add(ev, "backend_leg", ts_ns, "%s got the request and did not answer: %s, %s",
+		     facts_name(who, f->session, BY_SERVER,
+				conn_is_server_side(c) ? &c->owner : NULL),
+		     ended_by_name(how),
+		     facts_errno(c) ? name_of_errno(facts_errno(c)) : "no socket error");
+}
+
+static enum confidence from_gateway(const struct facts *f, struct evidence *ev, uint16_t status)
+{
+	const struct conn *backend = backend_leg(f);
+
+	if (f->answer.status != status)
+		return CONFIDENCE_NONE;
+	evidence_answer(ev, f);
+	if (!backend) {
+		evidence_add(ev, "no_backend_leg", 0,
+			     "its connection to the backend was not seen as part of this session");
+		return CONFIDENCE_MEDIUM;
+	}
+	add_backend(ev, f, backend);
+	evidence_process(ev, f);
+	return CONFIDENCE_HIGH;
+}
+
+static enum confidence bad_gateway(const struct facts *f, struct evidence *ev)
+{
+	return from_gateway(f, ev, 502);
+}
+
+static enum confidence gateway_timeout(const struct facts *f, struct evidence *ev)
+{
+	return from_gateway(f, ev, 504);
+}
+
+static enum confidence unavailable(const struct facts *f, struct evidence *ev)
+{
+	if (f->answer.status != 503)
+		return CONFIDENCE_NONE;
+	evidence_answer(ev, f);
+	return f->answer.by == BY_SERVER ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+}
+
+static enum confidence server_error(const struct facts *f, struct evidence *ev)
+{
+	if (f->answer.status < 500)
+		return CONFIDENCE_NONE;
+	evidence_answer(ev, f);
+	return CONFIDENCE_HIGH;
+}
+
+static enum confidence unexpected_status(const struct facts *f, struct evidence *ev)
+{
+	if (!f->answer.status || f->answer.status == 101)
+		return CONFIDENCE_NONE;
+	evidence_answer(ev, f);
+	return CONFIDENCE_HIGH;
+}
+
+static const struct rule rules[] = {
+	{
+		.id = "upgrade.rate_limited",
+		.when = rate_limited,
+		.category = CATEGORY_CONFIG,
+		.retry = RETRY_BACKOFF,
+		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
+		.at = AT_UPGRADE,
+		.flags = RULE_QUOTES,
+		.summary = "{answerer} limits the rate of connections: HTTP 429",
+		.user_message = "Too many connections from your network. Please try again in a minute.",
+		.steps = {
+			"Does the client reconnect without a pause? Let it back off, with jitter.",
+			"Limit by user instead of by address if many users share one (NAT, a proxy); make the real address known with set_real_ip_from (nginx).",
+			"Exempt the WebSocket path from limits made for ordinary requests (limit_req, limit_conn).",
+		},
+	},
+	{
+		.id = "upgrade.bad_gateway",
+		.when = bad_gateway,
+		.category = CATEGORY_SERVER,
+		.retry = RETRY_BACKOFF,
+		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
+		.at = AT_UPGRADE,
+		.alternatives = { "connect.refused", "connect.unreachable", "connect.ports_exhausted" },
+		.summary = "{answerer} got no usable answer from the backend: HTTP 502",
+		.user_message = "The chat service is not running at the moment. Please try again in a moment.",
+		.steps = {
+			"The proxy's error log names the address and the error: 111 means that nothing listens there, 113 that the address is gone.",
+			"After a backend got a new address, reload the proxy or let it resolve the name again (nginx: `resolver`, and a variable in proxy_pass).",
+			"Look for a connect.* line of wstrace at the same moment: it is the proxy's own failed connection.",
+		},
+	},
+	{
+		.id = "upgrade.gateway_timeout",
+		.when = gateway_timeout,
+		.category = CATEGORY_SERVER,
+		.retry = RETRY_BACKOFF,
+		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
+		.at = AT_UPGRADE,
+		.alternatives = { "connect.timeout", "connect.backlog_overflow" },
+		.summary = "the backend did not answer {answerer} in time: HTTP 504",
+		.user_message = "The chat service answers too slowly at the moment. Please try again in a moment.",
+		.steps = {
+			"Is the backend overloaded or stuck? A blocked event loop or a full pool before the upgrade handler does this.",
+			"If the connection to it is never made: a full accept queue (`ss -ltn`, Recv-Q against Send-Q), or a firewall between proxy and backend.",
+		},
+	},
+	{
+		.id = "upgrade.unavailable",
+		.when = unavailable,
+		.category = CATEGORY_SERVER,
+		.retry = RETRY_BACKOFF,
+		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
+		.at = AT_UPGRADE,
+		.flags = RULE_QUOTES,
+		.summary = "{answerer} says that the service is unavailable: HTTP 503",
+		.user_message = "The chat service is overloaded or under maintenance. Please try again in a moment.",
+		.steps = {
+			"A server answers 503 when it starts, stops or is full: look into its log.",
+			"From a proxy it means that no healthy backend is left (HAProxy) or that a limit was met (nginx limit_conn, limit_req).",
+		},
+	},
+	{
+		.id = "upgrade.server_error",
+		.when = server_error,
+		.category = CATEGORY_SERVER,
+		.retry = RETRY_BACKOFF,
+		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
+		.at = AT_UPGRADE,
+		.flags = RULE_QUOTES,
+		.summary = "{answerer} failed while it handled the handshake: HTTP {status}",
+		.user_message = "The chat service has a problem. Please try again in a moment.",
+		.steps = {
+			"Look for the exception in the log of the one that answered, at the time in the evidence.",
+			"nginx answers 500 without asking the backend if worker_connections are used up.",
+		},
+	},
+	{
+		.id = "upgrade.unexpected_status",
+		.when = unexpected_status,
+		.category = CATEGORY_CONFIG,
+		.retry = RETRY_NO,
+		.strategy = STRATEGY_MANUAL,
+		.at = AT_UPGRADE,
+		.flags = RULE_QUOTES,
+		.summary = "{answerer} does not switch to WebSocket: HTTP {status}",
+		.user_message = "Live chat is not set up correctly. Trying again will not help; please tell the support.",
+		.steps = {
+			"Only 101 opens a WebSocket. Check that the path in the evidence leads to the WebSocket handler and not to an ordinary one.",
+		},
+	},
+};
+
+const struct rule_table rules_upgrade_status = RULE_TABLE(rules);

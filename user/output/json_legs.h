@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* "session" and "legs" of a line. Pure. */
+#ifndef OUTPUT_JSON_LEGS_H
+#define OUTPUT_JSON_LEGS_H
+
+#include "diagnose/facts.h"
+#include "output/json.h"
+
+void json_add_session(struct json *j, cJSON *line, const struct facts *f);
+/* At most legs_max of them; whole: with what TCP and WebSocket tell at the end. */
+void json_add_legs(struct json *j, cJSON *line, const struct facts *f, unsigned int legs_max,
+		   bool whole);
+/* "key": RFC 3339, or null for a time that is not known */
+void json_time(struct json *j, cJSON *parent, const char *key, uint64_t unix_ns);
+
+#endif

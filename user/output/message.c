@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "output/message.h"
+
+#include <stdio.h>
+
+#include "diagnose/close_code.h"
+#include "diagnose/format.h"
+#include "diagnose/names.h"
+
+struct endpoints message_endpoints(const struct session *s)
+{
+	const struct conn *client = session_client_leg(s), *server = session_server_leg(s);
+	struct endpoints e = { 0 };
+	bool near;
+
+	if (!client || !server)
+		return e;
+	near = !conn_is_server_side(client);
+	e.client = near ? client->tuple.local : client->tuple.remote;
+	e.client_port = near ? client->tuple.local_port : client->tuple.remote_port;
+	near = conn_is_server_side(server);
+	e.server = near ? server->tuple.local : server->tuple.remote;
+	e.server_port = near ? server->tuple.local_port : server->tuple.remote_port;
+	return e;
+}
+
+const char *message_event_name(const struct facts *f)
+{
+	static const char *const names[] = {
+		[STAGE_CONNECT] = "connect_failed",
+		[STAGE_UPGRADE] = "handshake_failed",
+		[STAGE_SESSION] = "session_end",
+	};
+
+	return names[f->stage];
+}
+
+const char *message_level(const struct verdict *v)
+{
+	if (verdict_is_clean(v))
+		return "info";
+	return v->rule->retry == RETRY_YES || v->rule->category == CATEGORY_NONE ? "warn" : "error";
+}
+
+const char *message_error_type(const struct verdict *v)
+{
+	const char *category = name_of_category(v->rule->category);
+
+	if (category)
+		return category;
+	return v->close.code == CLOSE_ABNORMAL ? "network" : "server";
+}
+
+static void target_text(char dst[FORMAT_ENDPOINT], const struct session *s)
+{
+	struct endpoints e = message_endpoints(s);
+
+	if (e.server)
+		format_endpoint(dst, e.server, e.server_port);
+	else
+		snprintf(dst, FORMAT_ENDPOINT, "an unknown address");
+}
+
+/* "/chat", or "to 198.18.0.1:80" if the request was not seen. */
+static void subject_text(char *dst, size_t cap, const struct facts *f)
+{
+	char target[FORMAT_ENDPOINT];
+
+	if (f->answer.request) {
+		snprintf(dst, cap, "%.*s", HANDSHAKE_TEXT, f->answer.request->handshake.path);
+		return;
+	}
+	target_text(target, f->session);
+	snprintf(dst, cap, "to %s", target);
+}
+
+static void end_text(char *dst, const char *subject, const struct verdict *v)
+{
+	const char *how = v->close.code == CLOSE_ABNORMAL ? " abnormally" : "";
+
+	if (verdict_is_clean(v))
+		how = " normally";
+	snprintf(dst, MESSAGE_BYTES, "WebSocket %s closed%s (%u): %s", subject, how, v->close.code,
+		 v->summary);
+}
+
+void message_of_end(char *dst, const struct facts *f, const struct verdict *v)
+{
+	char subject[HANDSHAKE_TEXT + 8];
+
+	subject_text(subject, sizeof(subject), f);
+	if (f->stage == STAGE_SESSION)
+		end_text(dst, subject, v);
+	else if (f->stage == STAGE_CONNECT)
+		snprintf(dst, MESSAGE_BYTES, "Connection %s failed: %s", subject, v->summary);
+	else if (f->answer.status)
+		snprintf(dst, MESSAGE_BYTES, "WebSocket handshake %s failed (HTTP %u): %s", subject,
+			 f->answer.status, v->summary);
+	else
+		snprintf(dst, MESSAGE_BYTES, "WebSocket handshake %s failed: %s", subject,
+			 v->summary);
+}
+
+void message_of_open(char *dst, const struct facts *f)
+{
+	struct endpoints e = message_endpoints(f->session);
+	char subject[HANDSHAKE_TEXT + 8], client[FORMAT_ENDPOINT] = "somebody";
+	char server[FACTS_NAME_BYTES];
+	bool local = conn_is_server_side(f->server);
+
+	subject_text(subject, sizeof(subject), f);
+	if (e.client)
+		format_endpoint(client, e.client, e.client_port);
+	snprintf(dst, MESSAGE_BYTES, "WebSocket %s opened by %s on %s", subject, client,
+		 facts_name(server, f->session, BY_SERVER, local ? &f->server->owner : NULL));
+}
+
+uint64_t message_unix_ns(const struct track *t, uint64_t ts_ns)
+{
+	return ts_ns ? ts_ns + track_host(t)->realtime_offset_ns : 0;
+}
+
+uint64_t message_duration_ns(const struct session *s)
+{
+	uint64_t begin = s->opened_ns ? s->opened_ns : s->first_ns;
+
+	return s->ended_ns > begin && begin ? s->ended_ns - begin : 0;
+}

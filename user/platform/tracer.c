@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "platform/tracer.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "platform/capabilities.h"
+#include "platform/loop.h"
+#include "platform/process_watch.h"
+#include "platform/procfs.h"
+#include "platform/recording.h"
+#include "platform/sink.h"
+
+#define RECORD_BYTES_MAX 4096
+/* Records taken in one go: signals, the clock and the output get their turn in between. */
+#define BATCH_MAX 4096
+#define BATCH_OVER (-ECANCELED)
+
+struct tracer {
+	struct tracer_config config;
+	struct loader *loader;
+	struct loop *loop;
+	struct ring_buffer *ring;
+	struct redactor *redactor;
+	struct process_watch *processes;
+	uint64_t end_ns; /* CLOCK_BOOTTIME; 0: no limit */
+	uint64_t losses[LOADER_LOSS_SITES];
+	unsigned int batch; /* records taken in this go */
+	bool more; /* records are left from the last go: no sleep */
+	enum tracer_state state;
+	int stop_value;
+	/* The ring buffer is mapped read-only, and redacting writes. */
+	union {
+		struct wst_event event;
+		uint8_t bytes[RECORD_BYTES_MAX];
+	} record;
+};
+
+static int stop(struct tracer *t, int value)
+{
+	t->state = TRACER_STOPPED;
+	t->stop_value = value;
+	return -EINTR;
+}
+
+/* 0, or -EINTR when the run has to stop. */
+static int feed(struct tracer *t, const struct wst_event *record, size_t len)
+{
+	int err = 0;
+
+	if (t->config.recording)
+		err = recording_write(t->config.recording, record, len);
+	if (!err)
+		err = pipeline_feed(t->config.pipeline, record, len);
+	if (err == -EINVAL) /* malformed: the pipeline counts it */
+		err = 0;
+	return err ? stop(t, err) : 0;
+}
+
+/* Callback of the ring buffer: a negative return ends this round of it. */
+static int take_record(void *arg, void *data, size_t len)
+{
+	struct tracer *t = arg;
+	struct wst_event *event = &t->record.event;
+	struct wst_process_event process;
+	int err = 0;
+
+	if (len < sizeof(*event) || len > sizeof(t->record.bytes))
+		return 0;
+	memcpy(t->record.bytes, data, len);
+	redact_record(t->redactor, event, len);
+	if (process_watch_see(t->processes, event, len, &process))
+		err = feed(t, &process.h, sizeof(process));
+	if (!err)
+		err = feed(t, event, len);
+	if (err)
+		return err;
+	return ++t->batch >= BATCH_MAX ? BATCH_OVER : 0;
+}
+
+/* One go. 0, -EINTR when the run has to stop, other -errno. */
+static int drain(struct tracer *t)
+{
+	int ret;
+
+	t->batch = 0;
+	ret = ring_buffer__consume(t->ring);
+	t->more = ret == BATCH_OVER;
+	return ret < 0 && !t->more ? ret : 0;
+}
+
+static int drain_all(void *arg)
+{
+	struct tracer *t = arg;
+	int err;
+
+	do {
+		err = drain(t);
+	} while (!err && t->more);
+	return err;
+}
+
+static int feed_losses(struct tracer *t)
+{
+	struct wst_loss_event event = {
+		.h = { .type = WST_EV_LOSS, .size = sizeof(event), .ts_ns = clock_boottime_ns() },
+	};
+	uint64_t total[LOADER_LOSS_SITES];
+
+	if (loader_read_losses(t->loader, total) || !memcmp(total, t->losses, sizeof(total)))
+		return 0;
+	memcpy(t->losses, total, sizeof(total));
+	for (unsigned int i = 0; i < LOADER_LOSS_SITES; i++)
+		event.total[i] = total[i];
+	return feed(t, &event.h, sizeof(event));
+}
+
+static int feed_host(struct tracer *t)
+{
+	struct wst_host_event event = {
+		.h = { .type = WST_EV_HOST, .size = sizeof(event) },
+		.version = WST_EVENT_VERSION,
+		.flags = loader_host_flags(t->loader),
+	};
+	struct timespec real;
+
+	event.h.ts_ns = clock_boottime_ns();
+	clock_gettime(CLOCK_REALTIME, &real);
+	event.realtime_offset_ns = (uint64_t)real.tv_sec * 1000000000ull + (uint64_t)real.tv_nsec -
+				   event.h.ts_ns;
+	if (gethostname(event.hostname, sizeof(event.hostname) - 1))
+		event.hostname[0] = '\0';
+	return feed(t, &event.h, sizeof(event));
+}
+
+static int feed_name(void *arg, uint32_t kind, uint32_t value, const char *name)
+{
+	struct tracer *t = arg;
+	struct wst_name_event event = {
+		.h = { .type = WST_EV_NAME, .size = sizeof(event), .ts_ns = clock_boottime_ns() },
+		.kind = kind,
+		.value = value,
+	};
+
+	memcpy(event.name, name, strnlen(name, sizeof(event.name) - 1));
+	return feed(t, &event.h, sizeof(event));
+}
+
+/* What a verdict needs and no kernel event tells. */
+static int feed_start(struct tracer *t)
+{
+	int err = feed_host(t);
+
+	if (!err)
+		err = loader_each_reason(t->loader, feed_name, t);
+	loader_forget_types(t->loader);
+	if (!err)
+		err = loader_walk_open_sockets(t->loader, drain_all, t);
+	return err == -EINTR || err == -EOPNOTSUPP ? 0 : err; /* stopped: tracer_step() says so */
+}
+
+static int watch_descriptors(struct tracer *t, struct failure *f)
+{
+	int err = loop_watch(t->loop, ring_buffer__epoll_fd(t->ring));
+
+	if (err)
+		return failure_set(f, -err, "cannot watch the ring buffer: %s", strerror(-err));
+	if (t->config.sink) {
+		sink_set_stop_fd(t->config.sink, loop_signal_fd(t->loop));
+		loop_watch_hangup(t->loop, sink_fd(t->config.sink));
+	}
+	if (t->config.recording) {
+		recording_set_stop_fd(t->config.recording, loop_signal_fd(t->loop));
+		loop_watch_hangup(t->loop, recording_fd(t->config.recording));
+	}
+	return 0;
+}
+
+static int set_up(struct tracer *t, struct failure *f)
+{
+	int err = loop_new(&t->loop, f);
+
+	if (err)
+		return err;
+	err = loader_open(&t->config.loader, &t->loader, f);
+	if (err)
+		return err;
+	t->ring = ring_buffer__new(loader_events_fd(t->loader), take_record, t, NULL);
+	if (!t->ring)
+		return failure_set(f, errno, "cannot map the ring buffer: %s", strerror(errno));
+	t->redactor = redactor_new();
+	t->processes = process_watch_new(loader_cgroup_fd(t->loader));
+	if (!t->redactor || !t->processes)
+		return failure_set(f, ENOMEM, "out of memory");
+	err = watch_descriptors(t, f);
+	if (err)
+		return err;
+	if (t->config.duration_ns)
+		t->end_ns = clock_boottime_ns() + t->config.duration_ns;
+	err = feed_start(t);
+	return err ? failure_set(f, -err, "cannot list the sockets that are open: %s",
+				 strerror(-err)) :
+		     0;
+}
+
+int tracer_start(const struct tracer_config *config, struct tracer **ret_tracer,
+		 struct failure *ret_failure)
+{
+	struct tracer *t = calloc(1, sizeof(*t));
+	int err;
+
+	if (!t)
+		return failure_set(ret_failure, ENOMEM, "out of memory");
+	t->config = *config;
+	err = set_up(t, ret_failure);
+	if (err)
+		tracer_free(t);
+	else
+		*ret_tracer = t;
+	return err;
+}
+
+static int try_losses(void *arg)
+{
+	struct tracer *t = arg;
+	uint64_t total[LOADER_LOSS_SITES];
+
+	return loader_read_losses(t->loader, total);
+}
+
+int tracer_drop_privileges(struct tracer *t, struct failure *ret_failure)
+{
+	const struct capability_need needs[] = {
+		/*
+		 * Before Linux 6.0, bpf() refuses everything without it where
+		 * kernel.unprivileged_bpf_disabled is set, also on maps that are open.
+		 */
+		{ try_losses, t, CAP_BPF },
+		/* Where /proc is mounted with hidepid. */
+		{ procfs_can_read, NULL, CAP_SYS_PTRACE },
+		/* Before Linux 6.2, /proc/PID/fd of other users' processes has to be listed. */
+		{ procfs_can_count_descriptors, NULL, CAP_DAC_READ_SEARCH },
+	};
+
+	return capabilities_drop(needs, sizeof(needs) / sizeof(needs[0]), ret_failure);
+}
+
+/* Nothing is due in the steady state, and then nothing wakes the process. */
+static void arm_timer(struct tracer *t)
+{
+	uint64_t due_ns = pipeline_next_due_ns(t->config.pipeline);
+
+	if (t->end_ns && (!due_ns || t->end_ns < due_ns))
+		due_ns = t->end_ns;
+	loop_set_timer(t->loop, due_ns);
+}
+
+/* A wait is over and no record came that said so: the recording has to know. */
+static int tick(struct tracer *t)
+{
+	struct wst_event event = {
+		.type = WST_EV_TICK,
+		.size = sizeof(event),
+		.ts_ns = clock_boottime_ns(),
+	};
+	uint64_t due_ns = pipeline_next_due_ns(t->config.pipeline);
+	int err = due_ns && due_ns <= event.ts_ns ? feed(t, &event, sizeof(event)) : 0;
+
+	if (!err && t->end_ns && event.ts_ns >= t->end_ns)
+		t->state = TRACER_TIME_UP;
+	return err;
+}
+
+static int flush(struct tracer *t)
+{
+	int err = t->config.sink ? sink_flush(t->config.sink) : 0;
+
+	if (!err && t->config.recording)
+		err = recording_flush(t->config.recording);
+	return err ? stop(t, err) : 0;
+}
+
+int tracer_step(struct tracer *t, int timeout_ms)
+{
+	int wakes, err;
+
+	if (t->state != TRACER_RUNNING || flush(t))
+		return t->state;
+	arm_timer(t);
+	wakes = loop_wait(t->loop, t->more ? 0 : timeout_ms);
+	if (wakes < 0)
+		return wakes;
+	/* Losses first: verdicts on what comes next have to know of them. */
+	err = wakes ? feed_losses(t) : 0;
+	if (!err)
+		err = drain(t);
+	if (!err)
+		err = tick(t);
+	if (err && t->state == TRACER_RUNNING)
+		return err;
+	if (wakes & LOOP_HANGUP && t->state == TRACER_RUNNING)
+		stop(t, -EPIPE);
+	if (wakes & LOOP_SIGNAL && t->state != TRACER_STOPPED)
+		t->state = TRACER_SIGNALLED;
+	return t->state;
+}
+
+int tracer_run(struct tracer *t)
+{
+	int state;
+
+	do {
+		state = tracer_step(t, -1);
+	} while (state == TRACER_RUNNING);
+	return state;
+}
+
+int tracer_finish(struct tracer *t)
+{
+	int err;
+
+	if (t->state == TRACER_STOPPED)
+		return 0;
+	loader_detach(t->loader);
+	err = drain_all(t);
+	if (!err)
+		err = feed_losses(t);
+	if (!err)
+		err = tick(t);
+	if (!err)
+		err = pipeline_flush(t->config.pipeline);
+	if (!err)
+		err = flush(t);
+	if (err == -EINTR)
+		err = t->stop_value;
+	return err < 0 ? err : 0;
+}
+
+int tracer_stop_value(const struct tracer *t)
+{
+	return t->stop_value;
+}
+
+const uint64_t *tracer_losses(const struct tracer *t)
+{
+	return t->losses;
+}
+
+void tracer_free(struct tracer *t)
+{
+	if (!t)
+		return;
+	ring_buffer__free(t->ring);
+	loader_close(t->loader);
+	process_watch_free(t->processes);
+	redactor_free(t->redactor);
+	loop_free(t->loop);
+	free(t);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Chunks -> heads -> fields. */
+#include "track/handshake.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "track/handshake_head.h"
+
+struct http_head {
+	uint32_t seq; /* sequence number of the first byte */
+	uint32_t have, room;
+	uint64_t ts_ns; /* of the first chunk */
+	uint8_t bytes[];
+};
+
+static int grow(struct http_head **head, uint32_t need)
+{
+	uint32_t room = *head ? (*head)->room : 0;
+	struct http_head *bigger;
+
+	if (*head && need <= room)
+		return 0;
+	room = room ? room : 2 * WST_HTTP_CHUNK_BYTES;
+	while (room < need)
+		room *= 2;
+	bigger = realloc(*head, sizeof(*bigger) + room);
+	if (!bigger)
+		return -ENOMEM;
+	bigger->room = room;
+	*head = bigger;
+	return 0;
+}
+
+static void drop_partial(struct handshake *hs, unsigned int direction)
+{
+	free(hs->partial[direction]);
+	hs->partial[direction] = NULL;
+}
+
+/* Takes over what was read; the heads under way are no part of it. */
+static void replace_request(struct handshake *hs, const struct handshake *fresh)
+{
+	struct http_head *partial[2] = { hs->partial[WST_IN], hs->partial[WST_OUT] };
+
+	*hs = *fresh;
+	hs->partial[WST_IN] = partial[WST_IN];
+	hs->partial[WST_OUT] = partial[WST_OUT];
+}
+
+static int finish_request(struct handshake *hs, unsigned int direction, bool cut)
+{
+	const struct http_head *head = hs->partial[direction];
+	struct handshake fresh = { 0 };
+
+	if (hs->response_seen && hs->status == 101)
+		return HANDSHAKE_IGNORED; /* switched protocols: this is no HTTP any more */
+	if (!handshake_read_request(&fresh, head->bytes, head->have)) {
+		hs->other_request = true;
+		return HANDSHAKE_IGNORED;
+	}
+	fresh.request_cut = cut;
+	fresh.request_direction = (uint8_t)direction;
+	fresh.request_ns = head->ts_ns;
+	fresh.request_seq = head->seq;
+	replace_request(hs, &fresh);
+	return HANDSHAKE_REQUEST;
+}
+
+static bool expects_response(const struct handshake *hs, unsigned int direction)
+{
+	if (hs->response_seen || hs->other_request)
+		return false;
+	return !hs->request_seen || hs->request_direction != direction;
+}
+
+static int finish_response(struct handshake *hs, unsigned int direction)
+{
+	const struct http_head *head = hs->partial[direction];
+
+	if (!expects_response(hs, direction) ||
+	    !handshake_read_response(hs, head->bytes, head->have))
+		return HANDSHAKE_IGNORED;
+	hs->response_ns = head->ts_ns;
+	hs->response_seq = head->seq;
+	if (!hs->request_seen)
+		hs->request_direction = !direction;
+	return HANDSHAKE_RESPONSE;
+}
+
+static int finish(struct handshake *hs, unsigned int direction, bool response, bool cut)
+{
+	int step = response ? finish_response(hs, direction) : finish_request(hs, direction, cut);
+
+	drop_partial(hs, direction);
+	return step;
+}
+
+/*
+ * The kernel side sends each head once, but a ring buffer read twice or a hostile recording may
+ * not.
+ */
+static bool is_known(const struct handshake *hs, const struct wst_http_event *event)
+{
+	if (event->flags & WST_HTTP_REQUEST)
+		return hs->request_seen && hs->request_seq == event->head_seq &&
+		       hs->request_direction == event->direction;
+	return hs->response_seen && hs->response_seq == event->head_seq &&
+	       hs->request_direction != event->direction;
+}
+
+/*
+ * 0 when the chunk belongs to a head under way, which it may have begun; else enum handshake_step
+ * or -ENOMEM.
+ */
+static int begin(struct handshake *hs, const struct wst_http_event *event)
+{
+	struct http_head **head = &hs->partial[event->direction];
+
+	if (*head && (*head)->seq == event->head_seq)
+		return 0;
+	if (event->offset || is_known(hs, event))
+		return HANDSHAKE_IGNORED;
+	drop_partial(hs, event->direction);
+	if (grow(head, event->len))
+		return -ENOMEM;
+	(*head)->seq = event->head_seq;
+	(*head)->have = 0;
+	(*head)->ts_ns = event->h.ts_ns;
+	return 0;
+}
+
+/*
+ * Whether the bytes from `from` on end the head: the empty line may have begun three bytes before.
+ */
+static bool ends_head(const struct http_head *head, uint32_t from)
+{
+	for (uint32_t i = from > 3 ? from - 3 : 0; i + 1 < head->have; i++) {
+		if (head->bytes[i] != '\n')
+			continue;
+		if (head->bytes[i + 1] == '\n')
+			return true;
+		if (i + 2 < head->have && head->bytes[i + 1] == '\r' && head->bytes[i + 2] == '\n')
+			return true;
+	}
+	return false;
+}
+
+static bool event_makes_sense(const struct wst_http_event *event)
+{
+	unsigned int kind = event->flags & (WST_HTTP_REQUEST | WST_HTTP_RESPONSE);
+
+	return event->h.size >= sizeof(*event) && event->direction <= WST_OUT &&
+	       (kind == WST_HTTP_REQUEST || kind == WST_HTTP_RESPONSE) &&
+	       event->len <= WST_HTTP_CHUNK_BYTES && event->offset <= WST_HTTP_HEAD_BYTES;
+}
+
+int handshake_add(struct handshake *hs, const struct wst_http_event *event)
+{
+	bool response = event->flags & WST_HTTP_RESPONSE;
+	unsigned int direction = event->direction;
+	struct http_head *head;
+	uint32_t end, had;
+	int step;
+
+	if (!event_makes_sense(event))
+		return -EINVAL;
+	step = begin(hs, event);
+	if (step)
+		return step;
+	had = hs->partial[direction]->have;
+	if (event->offset > had) /* a chunk was lost: what came before it decides */
+		return finish(hs, direction, response, true);
+	end = event->offset + event->len;
+	if (end > had) {
+		if (grow(&hs->partial[direction], end))
+			return -ENOMEM;
+		head = hs->partial[direction];
+		memcpy(head->bytes + had, event->data + (had - event->offset), end - had);
+		head->have = end;
+		if (ends_head(head, had))
+			return finish(hs, direction, response, false);
+	}
+	if (event->flags & (WST_HTTP_LAST | WST_HTTP_CUT))
+		return finish(hs, direction, response, true);
+	return HANDSHAKE_MORE;
+}
+
+int handshake_finish(struct handshake *hs, bool requests)
+{
+	int step = HANDSHAKE_MORE, result = HANDSHAKE_MORE;
+
+	for (unsigned int direction = WST_IN; direction <= WST_OUT; direction++) {
+		const struct http_head *head = hs->partial[direction];
+		bool response;
+
+		if (!head)
+			continue;
+		response = handshake_is_response(head->bytes, head->have);
+		if (!response && !requests) {
+			drop_partial(hs, direction);
+			continue;
+		}
+		step = finish(hs, direction, response, true);
+		if (step != HANDSHAKE_IGNORED)
+			result = step;
+	}
+	return result;
+}
+
+void handshake_release(struct handshake *hs)
+{
+	drop_partial(hs, WST_IN);
+	drop_partial(hs, WST_OUT);
+}

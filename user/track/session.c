@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The order of a session's legs, and what they are to each other. */
+#include "track/session.h"
+
+#include <string.h>
+
+#define NO_PEER (-1)
+
+/* What has to be known of a leg to sort it. */
+struct place {
+	struct conn *conn;
+	int peer; /* index of the other socket of its TCP connection */
+	bool server_side;
+	uint64_t request_ns; /* the earlier one of both sockets; 0: the request was missed */
+	uint64_t response_ns;
+	uint64_t began_ns;
+	unsigned int hop; /* index of the lower of both sockets, before sorting */
+};
+
+static bool can_pair(const struct place *a, const struct place *b)
+{
+	return a->peer == NO_PEER && b->peer == NO_PEER && a->server_side != b->server_side;
+}
+
+static void pair_where(struct place *p, int count,
+		       bool (*same)(const struct conn *a, const struct conn *b))
+{
+	for (int i = 0; i < count; i++) {
+		for (int j = i + 1; j < count; j++) {
+			if (!can_pair(&p[i], &p[j]) || !same(p[i].conn, p[j].conn))
+				continue;
+			p[i].peer = j;
+			p[j].peer = i;
+		}
+	}
+}
+
+/* Addresses first: they are certain. Behind NAT the sequence number of the request tells. */
+static void find_peers(struct place *p, int count)
+{
+	pair_where(p, count, conns_mirrored);
+	pair_where(p, count, conns_share_request);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return !a || (b && b < a) ? b : a;
+}
+
+static void read_places(const struct session *s, struct place p[SESSION_LEGS_MAX])
+{
+	for (int i = 0; i < s->leg_count; i++) {
+		const struct handshake *hs = &s->legs[i]->handshake;
+
+		p[i] = (struct place){
+			.conn = s->legs[i],
+			.peer = NO_PEER,
+			.server_side = conn_is_server_side(s->legs[i]),
+			.request_ns = hs->request_seen ? hs->request_ns : 0,
+			.response_ns = hs->response_seen ? hs->response_ns : 0,
+			.began_ns = conn_began_ns(s->legs[i]),
+		};
+	}
+	find_peers(p, s->leg_count);
+	for (int i = 0; i < s->leg_count; i++) {
+		int peer = p[i].peer;
+
+		p[i].hop = (unsigned int)(peer == NO_PEER || i < peer ? i : peer);
+		if (peer == NO_PEER || peer < i)
+			continue;
+		p[i].request_ns = earlier(p[i].request_ns, p[peer].request_ns);
+		p[i].response_ns = earlier(p[i].response_ns, p[peer].response_ns);
+		p[i].began_ns = earlier(p[i].began_ns, p[peer].began_ns);
+	}
+}
+
+/* Requests travel from the client to the server, answers the other way. */
+static bool is_nearer(const struct place *p, const struct place *a, const struct place *b)
+{
+	const struct place *x = &p[a->hop], *y = &p[b->hop];
+
+	if (a->hop == b->hop)
+		return !a->server_side && b->server_side;
+	if (x->request_ns && y->request_ns)
+		return x->request_ns < y->request_ns;
+	if (x->response_ns && y->response_ns)
+		return x->response_ns > y->response_ns;
+	return x->began_ns < y->began_ns;
+}
+
+static void number_hops(struct session *s, const struct place *p, const int *order)
+{
+	s->hop_count = 0;
+	for (int i = 0; i < s->leg_count; i++) {
+		if (!i || p[order[i]].hop != p[order[i - 1]].hop)
+			s->hop_count++;
+		s->legs[i] = p[order[i]].conn;
+		s->hop[i] = s->hop_count - 1;
+	}
+}
+
+void session_arrange(struct session *s)
+{
+	struct place p[SESSION_LEGS_MAX];
+	int order[SESSION_LEGS_MAX], at;
+
+	read_places(s, p);
+	for (int i = 0; i < s->leg_count; i++) {
+		/*
+		 * both sockets of a hop move as one, so that whatever the times say they stay side
+		 * by side
+		 */
+		if (p[i].peer != NO_PEER && p[i].peer < i) {
+			for (at = 0; order[at] != p[i].peer; at++)
+				;
+			at += !is_nearer(p, &p[i], &p[p[i].peer]);
+		} else {
+			for (at = i; at > 0 && is_nearer(p, &p[i], &p[order[at - 1]]); at--)
+				;
+		}
+		memmove(order + at + 1, order + at, (size_t)(i - at) * sizeof(order[0]));
+		order[at] = i;
+	}
+	number_hops(s, p, order);
+}
+
+bool session_add_leg(struct session *s, struct conn *c)
+{
+	if (s->leg_count == SESSION_LEGS_MAX) {
+		if (s->legs_dropped < UINT8_MAX)
+			s->legs_dropped++;
+		return false;
+	}
+	if (!s->leg_count || c->losses_at_start < s->losses_at_start)
+		s->losses_at_start = c->losses_at_start;
+	s->legs[s->leg_count++] = c;
+	c->session = s;
+	session_arrange(s);
+	return true;
+}
+
+void session_replace_leg(struct session *s, const struct conn *old, struct conn *c)
+{
+	for (int i = 0; i < s->leg_count; i++)
+		if (s->legs[i] == old)
+			s->legs[i] = c;
+	c->session = s;
+}
+
+enum session_stage session_stage(const struct session *s)
+{
+	enum session_stage stage = STAGE_CONNECT;
+
+	for (int i = 0; i < s->leg_count; i++) {
+		if (conn_is_websocket(s->legs[i]))
+			return STAGE_SESSION;
+		if (s->legs[i]->handshake.request_seen)
+			stage = STAGE_UPGRADE;
+	}
+	return stage;
+}
+
+const struct conn *session_client_leg(const struct session *s)
+{
+	return s->leg_count ? s->legs[0] : NULL;
+}
+
+const struct conn *session_server_leg(const struct session *s)
+{
+	return s->leg_count ? s->legs[s->leg_count - 1] : NULL;
+}
+
+const struct conn *session_peer_leg(const struct session *s, unsigned int leg)
+{
+	if (leg > 0 && s->hop[leg - 1] == s->hop[leg])
+		return s->legs[leg - 1];
+	if (leg + 1 < s->leg_count && s->hop[leg + 1] == s->hop[leg])
+		return s->legs[leg + 1];
+	return NULL;
+}
+
+/* The process that opened the TCP connection of a hop, NULL when it is not on this host. */
+static const struct wst_task *opener_of(const struct session *s, unsigned int hop)
+{
+	for (int i = 0; i < s->leg_count; i++)
+		if (s->hop[i] == hop && !conn_is_server_side(s->legs[i]) && s->legs[i]->owner.tgid)
+			return &s->legs[i]->owner;
+	return NULL;
+}
+
+/*
+ * A later hop goes on where this one ends, unless the same proxy made both: then it tried one
+ * server after another.
+ */
+static bool hop_leads_on(const struct session *s, unsigned int hop)
+{
+	const struct wst_task *opener = opener_of(s, hop), *later;
+
+	for (unsigned int h = hop + 1; h < s->hop_count; h++) {
+		later = opener_of(s, h);
+		if (!opener || !later || opener->tgid != later->tgid)
+			return true;
+	}
+	return false;
+}
+
+enum leg_role session_leg_role(const struct session *s, unsigned int leg)
+{
+	unsigned int hop = s->hop[leg];
+	bool leads_on = hop_leads_on(s, hop);
+
+	if (hop == 0)
+		return leads_on ? LEG_CLIENT_TO_PROXY : LEG_CLIENT_TO_SERVER;
+	return leads_on ? LEG_PROXY_TO_PROXY : LEG_PROXY_TO_SERVER;
+}

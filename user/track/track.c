@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "track/track.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "track/event_check.h"
+#include "track/track_state.h"
+
+#define WAIT_NS_DEFAULT 1000000000ull
+#define CONNS_MAX_DEFAULT 131072
+#define PROCESSES_MAX_DEFAULT 8192
+
+/* An address that many sockets share makes no work without bound. */
+#define LOOK_AT_MOST 64
+
+struct track *track_new(const struct track_config *config)
+{
+	struct track *t = calloc(1, sizeof(*t));
+	uint32_t max;
+
+	if (!t)
+		return NULL;
+	if (config)
+		t->config = *config;
+	if (!t->config.wait_ns)
+		t->config.wait_ns = WAIT_NS_DEFAULT;
+	if (!t->config.conns_max)
+		t->config.conns_max = CONNS_MAX_DEFAULT;
+	if (!t->config.processes_max)
+		t->config.processes_max = PROCESSES_MAX_DEFAULT;
+	max = t->config.conns_max;
+	t->processes = process_table_new(t->config.processes_max);
+	t->packets = packet_notes_new();
+	if (!conn_table_init(&t->conns, max) && !session_table_init(&t->sessions, max) &&
+	    t->processes && t->packets)
+		return t;
+	track_free(t);
+	return NULL;
+}
+
+void track_free(struct track *t)
+{
+	if (!t)
+		return;
+	while (t->sessions.oldest)
+		track_drop_session(t, t->sessions.oldest);
+	conn_table_free(&t->conns);
+	session_table_free(&t->sessions);
+	process_table_free(t->processes);
+	packet_notes_free(t->packets);
+	free(t);
+}
+
+/* Either end of the connection may be on this host: both have lost the packet. */
+static void apply_drop(struct track *t, const struct wst_drop_event *e)
+{
+	struct conn *by_cookie = e->h.cookie ? conn_table_find(&t->conns, e->h.cookie) : NULL;
+	struct conn *c = NULL;
+
+	packet_notes_add_drop(t->packets, e);
+	if (by_cookie)
+		conn_note_drop(by_cookie, e);
+	for (int i = 0; i < LOOK_AT_MOST; i++) {
+		c = conn_table_next_by_tuple(&t->conns, &e->tuple, c);
+		if (!c)
+			return;
+		if (c != by_cookie &&
+		    (tuples_equal(&c->tuple, &e->tuple) || tuples_mirrored(&c->tuple, &e->tuple)))
+			conn_note_drop(c, e);
+	}
+}
+
+static int apply_backlog(struct track *t, const struct wst_backlog_event *e)
+{
+	struct conn *c = NULL;
+
+	packet_notes_add_backlog(t->packets, e);
+	for (int i = 0; i < LOOK_AT_MOST; i++) {
+		c = conn_table_next_by_tuple(&t->conns, &e->tuple, c);
+		if (!c)
+			break;
+		if (tuples_equal(&c->tuple, &e->tuple) || tuples_mirrored(&c->tuple, &e->tuple))
+			conn_note_backlog(c, e);
+	}
+	return process_note_task(t->processes, &e->owner);
+}
+
+static int dispatch(struct track *t, const struct wst_event *event)
+{
+	switch (event->type) {
+	case WST_EV_EXIT:
+	case WST_EV_SIGNAL:
+	case WST_EV_OOM:
+	case WST_EV_PROCESS:
+		return process_apply(t->processes, event);
+	case WST_EV_DROP:
+		apply_drop(t, (const struct wst_drop_event *)event);
+		return 0;
+	case WST_EV_BACKLOG:
+		return apply_backlog(t, (const struct wst_backlog_event *)event);
+	case WST_EV_HOST:
+		host_apply(&t->host, (const struct wst_host_event *)event);
+		return 0;
+	case WST_EV_NAME:
+		reason_names_add(&t->names, (const struct wst_name_event *)event);
+		return 0;
+	case WST_EV_LOSS:
+		host_apply_losses(&t->host, (const struct wst_loss_event *)event);
+		return 0;
+	case WST_EV_TICK:
+		return 0;
+	}
+	return track_apply_socket(t, event);
+}
+
+int track_apply(struct track *t, const struct wst_event *event)
+{
+	int error = event_check(event);
+
+	if (error == -ENOENT) /* from a newer build */
+		return 0;
+	if (error)
+		return error;
+	if (event->ts_ns > t->now_ns)
+		t->now_ns = event->ts_ns;
+	return dispatch(t, event);
+}
+
+int track_refresh(struct track *t, struct session *s)
+{
+	session_refresh(s, TRACK_SETTLE_NS, t->config.wait_ns);
+	return session_table_schedule(&t->sessions, s);
+}
+
+static struct report report_end(struct track *t, struct session *s)
+{
+	s->ended_reported = true;
+	s->losses_at_end = host_lost_facts(&t->host);
+	session_table_remove(&t->sessions, s);
+	return (struct report){ REPORT_END, s };
+}
+
+struct report track_next(struct track *t, uint64_t now_ns)
+{
+	uint64_t due_ns = 0;
+	struct session *s = session_table_due(&t->sessions, &due_ns);
+
+	if (!s)
+		t->flushing = false;
+	if (!s || (due_ns > now_ns && !t->flushing))
+		return (struct report){ REPORT_NOTHING, NULL };
+	if (s->open_reported || !s->open_due_ns)
+		return report_end(t, s);
+	s->open_reported = true;
+	session_table_schedule(&t->sessions, s); /* is in the heap: needs no memory */
+	return (struct report){ REPORT_OPEN, s };
+}
+
+void track_release(struct track *t, struct session *s)
+{
+	for (unsigned int i = 0; i < s->leg_count; i++) {
+		struct conn *c = s->legs[i];
+
+		c->session = NULL;
+		if (c->role == CONN_CLONE || c->has_end)
+			conn_table_remove(&t->conns, c);
+		else
+			conn_table_set_role(&t->conns, c, CONN_SPENT);
+	}
+	free(s);
+}
+
+void track_drop_session(struct track *t, struct session *s)
+{
+	session_table_remove(&t->sessions, s);
+	for (unsigned int i = 0; i < s->leg_count; i++)
+		conn_table_remove(&t->conns, s->legs[i]);
+	free(s);
+}
+
+void track_flush(struct track *t)
+{
+	t->flushing = t->sessions.heap_count > 0;
+}
+
+uint64_t track_next_due_ns(const struct track *t)
+{
+	uint64_t due_ns = 0;
+
+	if (!session_table_due(&t->sessions, &due_ns))
+		return 0;
+	/* 0 means that nothing waits */
+	return t->flushing || !due_ns ? 1 : due_ns;
+}
+
+const struct host_facts *track_host(const struct track *t)
+{
+	return &t->host;
+}
+
+struct process_table *track_processes(struct track *t)
+{
+	return t->processes;
+}
+
+const char *track_reason_name(const struct track *t, uint32_t kind, uint32_t value)
+{
+	return reason_names_find(&t->names, kind, value);
+}
+
+size_t track_conn_count(const struct track *t)
+{
+	return t->conns.count;
+}
+
+uint64_t track_evicted(const struct track *t)
+{
+	return t->evicted;
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Events of sockets -> sessions. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "track/event_check.h"
+#include "track/join.h"
+#include "track/track_state.h"
+
+/*
+ * A head that began as a handshake may turn out to be an ordinary request, of which the kernel side
+ * then says no more; a reset may trail behind the end of its socket. Such leftovers go after this
+ * time.
+ */
+#define STRAY_AGE_NS 60000000000ull
+
+/*
+ * The least recently used goes first; what was reported already is worth least. False when all that
+ * is left belongs to a report that the caller holds.
+ */
+static bool evict_one(struct track *t)
+{
+	struct conn *spent = t->conns.lists[CONN_SPENT].oldest;
+	struct conn *stray = t->conns.lists[CONN_STRAY].oldest;
+	struct conn *loose = t->conns.lists[CONN_LOOSE].oldest;
+	struct session *s = t->sessions.oldest;
+
+	if (stray && (!loose || stray->last_ns < loose->last_ns))
+		loose = stray;
+	if (spent) {
+		conn_table_remove(&t->conns, spent);
+		return true;
+	}
+	if (loose && (!s || loose->last_ns <= s->last_ns)) {
+		t->evicted++;
+		conn_table_remove(&t->conns, loose);
+		return true;
+	}
+	if (!s)
+		return false;
+	t->evicted += s->leg_count;
+	track_drop_session(t, s);
+	return true;
+}
+
+static void expire_strays(struct track *t)
+{
+	struct conn *c;
+
+	/* two at a time: faster than they come */
+	for (int i = 0; i < 2; i++) {
+		c = t->conns.lists[CONN_STRAY].oldest;
+		if (!c || c->last_ns + STRAY_AGE_NS > t->now_ns)
+			return;
+		conn_table_remove(&t->conns, c);
+	}
+}
+
+static struct conn *obtain(struct track *t, const struct wst_event *event)
+{
+	struct conn *c = conn_table_find(&t->conns, event->cookie);
+
+	if (c)
+		return c;
+	while (t->conns.count >= t->config.conns_max && evict_one(t))
+		;
+	c = conn_table_add(&t->conns, event->cookie);
+	if (!c)
+		return NULL;
+	c->first_seen_ns = c->last_ns = event->ts_ns;
+	c->losses_at_start = host_lost_facts(&t->host);
+	return c;
+}
+
+static struct session *begin_session(struct track *t, const struct conn *c)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	join_name_session(&t->sessions, s, c);
+	session_table_add(&t->sessions, s);
+	return s;
+}
+
+static int add_leg(struct track *t, struct session *s, struct conn *c)
+{
+	bool added = session_add_leg(s, c);
+
+	conn_table_set_role(&t->conns, c, added ? CONN_MEMBER : CONN_SPENT);
+	return track_refresh(t, s);
+}
+
+/* A handshake was read: find or begin its session. */
+static int attach(struct track *t, struct conn *c)
+{
+	struct session *s;
+
+	/*
+	 * The kernel side gave up on the head and does not follow the socket: its end would never
+	 * come.
+	 */
+	if (c->handshake.request_cut && !c->tuple_known && !c->handshake.response_seen)
+		return 0;
+	conn_table_index(&t->conns, c);
+	s = join_by_handshake(&t->sessions, &t->conns, c);
+	if (!s)
+		s = begin_session(t, c);
+	return s ? add_leg(t, s, c) : -ENOMEM;
+}
+
+/* The tuple has become known: what waited for it. */
+static int on_tuple(struct track *t, struct conn *c)
+{
+	conn_table_index(&t->conns, c);
+	packet_notes_give(t->packets, c);
+	if (c->role == CONN_STRAY)
+		conn_table_set_role(&t->conns, c, CONN_LOOSE);
+	if (c->session) {
+		session_arrange(c->session);
+		return 0;
+	}
+	return c->role == CONN_LOOSE && c->handshake.request_seen ? attach(t, c) : 0;
+}
+
+static int on_open(struct track *t, struct conn *c, const struct wst_open_event *e)
+{
+	bool knew_tuple = c->tuple_known;
+	int error = conn_apply(c, &e->h);
+
+	if (error)
+		return error;
+	error = process_note_task(t->processes, &e->owner);
+	if (error)
+		return error;
+	return knew_tuple ? 0 : on_tuple(t, c);
+}
+
+/*
+ * The socket goes on to its next handshake (keep-alive after a refusal): its old session keeps what
+ * the socket was, in a copy. An unanswered request is over as well: its answer can no longer be
+ * told from the next one.
+ */
+static int leave_session(struct track *t, struct conn *c, struct conn *copy, uint64_t ts_ns)
+{
+	struct session *s = c->session;
+
+	if (!copy->handshake.response_seen)
+		copy->closed_ns = ts_ns;
+	session_replace_leg(s, c, copy);
+	c->session = NULL;
+	conn_table_set_role(&t->conns, c, c->tuple_known ? CONN_LOOSE : CONN_STRAY);
+	return track_refresh(t, s);
+}
+
+/* Nothing is known of it but a head that was no handshake, and it was not announced. */
+static bool is_nothing(const struct conn *c)
+{
+	const struct handshake *hs = &c->handshake;
+
+	return c->role == CONN_STRAY && !hs->request_seen && !hs->response_seen &&
+	       !hs->partial[WST_IN] && !hs->partial[WST_OUT];
+}
+
+static int on_response(struct track *t, struct conn *c)
+{
+	if (c->session) {
+		session_arrange(c->session);
+		return 0;
+	}
+	/* after its session was reported as failed, only a late success is news */
+	if (c->role == CONN_SPENT && c->handshake.status != 101)
+		return 0;
+	return attach(t, c);
+}
+
+static int on_http(struct track *t, struct conn *c, const struct wst_http_event *e)
+{
+	struct conn *copy = NULL;
+	int step, error = 0;
+
+	if (c->session && e->flags & WST_HTTP_REQUEST) {
+		copy = conn_clone(c);
+		if (!copy)
+			return -ENOMEM;
+	}
+	step = handshake_add(&c->handshake, e);
+	if (step == HANDSHAKE_REQUEST) {
+		if (copy)
+			error = leave_session(t, c, copy, e->h.ts_ns);
+		copy = NULL;
+		error = error ? error : attach(t, c);
+	} else if (step == HANDSHAKE_RESPONSE) {
+		error = on_response(t, c);
+	} else if (step < 0) {
+		error = step;
+	}
+	if (copy)
+		conn_table_remove(&t->conns, copy);
+	if (is_nothing(c))
+		conn_table_remove(&t->conns, c);
+	return error;
+}
+
+/*
+ * The side that accepted ended it first, with no answer. What a client opens and closes itself,
+ * such as a health check, is fine.
+ */
+static bool was_not_served(const struct conn *c)
+{
+	switch (conn_ended_by(c, NULL)) {
+	case ENDED_FIN_SENT:
+	case ENDED_RST_SENT:
+	case ENDED_ABORTED:
+		return conn_is_server_side(c);
+	case ENDED_FIN_RECEIVED:
+	case ENDED_RST_RECEIVED:
+		return !conn_is_server_side(c);
+	default:
+		return true;
+	}
+}
+
+/* A socket ended that no handshake brought into a session. */
+static bool is_worth_telling(const struct conn *c)
+{
+	bool alert = c->tcp.tls_alert_in != 255 || c->tcp.tls_alert_out != 255;
+
+	if (conn_is_websocket(c)) /* open before us, or its handshake was lost */
+		return true;
+	if (c->open_flags & WST_OPEN_MIDSTREAM || c->handshake.other_request)
+		return false;
+	if (c->connect_failed)
+		return true;
+	if (c->tcp.flags & WST_TCP_TLS_DATA)
+		return false;
+	return alert || c->tcp.flags & WST_TCP_NEVER_ACCEPTED || was_not_served(c);
+}
+
+static int attach_without_handshake(struct track *t, struct conn *c)
+{
+	struct conn *other = join_other_end(&t->conns, c);
+	struct session *s = other && other->session ? other->session : begin_session(t, c);
+	int error;
+
+	if (!s)
+		return -ENOMEM;
+	error = add_leg(t, s, c);
+	if (!error && other && !other->session)
+		error = add_leg(t, s, other);
+	return error;
+}
+
+static int on_end(struct track *t, struct conn *c, const struct wst_end_event *e)
+{
+	bool knew_tuple = c->tuple_known;
+	int error = conn_apply(c, &e->h), step = 0;
+
+	if (error)
+		return error;
+	error = process_note_task(t->processes, &e->owner);
+	if (!error && !knew_tuple)
+		error = on_tuple(t, c);
+	step = handshake_finish(&c->handshake, !c->session);
+	if (error)
+		return error;
+	if (c->role == CONN_SPENT) {
+		conn_table_remove(&t->conns, c);
+		return 0;
+	}
+	if (c->session)
+		return 0;
+	if (step == HANDSHAKE_REQUEST || step == HANDSHAKE_RESPONSE)
+		return attach(t, c);
+	if (is_worth_telling(c))
+		return attach_without_handshake(t, c);
+	conn_table_remove(&t->conns, c);
+	return 0;
+}
+
+static int apply_to(struct track *t, struct conn *c, const struct wst_event *event)
+{
+	int error;
+
+	switch (event->type) {
+	case WST_EV_OPEN:
+		return on_open(t, c, (const struct wst_open_event *)event);
+	case WST_EV_HTTP:
+		return on_http(t, c, (const struct wst_http_event *)event);
+	case WST_EV_END:
+		return on_end(t, c, (const struct wst_end_event *)event);
+	}
+	error = conn_apply(c, event);
+	if (!error && event->type == WST_EV_STATE)
+		error = process_note_task(t->processes,
+					  &((const struct wst_state_event *)event)->task);
+	return error;
+}
+
+int track_apply_socket(struct track *t, const struct wst_event *event)
+{
+	struct conn *c;
+	int error, refresh_error = 0;
+
+	if (!event->cookie || !event->ts_ns)
+		return -EINVAL;
+	expire_strays(t);
+	c = obtain(t, event);
+	if (!c)
+		return -ENOMEM;
+	if (event->ts_ns > c->last_ns)
+		c->last_ns = event->ts_ns;
+	conn_table_touch(&t->conns, c);
+	error = apply_to(t, c, event);
+	c = conn_table_find(&t->conns, event->cookie); /* may be gone */
+	if (c && c->session) {
+		c->session->last_ns = t->now_ns;
+		session_table_touch(&t->sessions, c->session);
+		refresh_error = track_refresh(t, c->session);
+	}
+	return error ? error : refresh_error;
+}
