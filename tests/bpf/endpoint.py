@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""One end of a connection that is a real socket, and what its process can do."""
+
+import ctypes
+import os
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+CLONE_NEWNET = 0x40000000
+PR_SET_NAME = 15
+SEND_SECONDS = 5
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def enter_netns(name):
+    fd = os.open("/run/netns/" + name, os.O_RDONLY)
+    if libc.setns(fd, CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns " + name)
+    os.close(fd)
+
+
+def set_name(name):
+    libc.prctl(PR_SET_NAME, name.encode(), 0, 0, 0)
+
+
+class Endpoint:
+    """Methods take and return text, so that they can be called in another process."""
+
+    def __init__(self, port):
+        self.port = port
+        self.listener = self.sock = None
+        self.others = []
+
+    # -- connections
+
+    def listen(self, argument):
+        address, _, backlog = argument.partition(",")
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.listener = socket.socket(family, socket.SOCK_STREAM)
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            self.listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        self.listener.bind((address, self.port))
+        self.listener.listen(int(backlog or 16))
+
+    def accept(self, _=""):
+        self.listener.settimeout(SEND_SECONDS)
+        self.use(self.listener.accept()[0])
+
+    def accept_fails(self, _=""):
+        try:
+            self.accept()
+        except OSError as error:
+            return error.strerror
+        raise SystemExit("accept worked")
+
+    def use(self, sock):
+        sock.settimeout(SEND_SECONDS)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock = sock
+
+    def connect(self, address):
+        """Says what went wrong instead of failing: that may be the point."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.connect((address, self.port))
+        except OSError as error:
+            sock.close()
+            return error.strerror
+        if self.sock:
+            self.others.append(self.sock)
+        self.use(sock)
+        return "connected"
+
+    def start_connect(self, address):
+        """Does not wait for the answer."""
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock.setblocking(False)
+        sock.connect_ex((address, self.port))
+        self.others.append(sock)
+
+    # -- bytes
+
+    def send(self, data_hex):
+        self.sock.sendall(bytes.fromhex(data_hex))
+
+    def read_head(self, _=""):
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            byte = self.sock.recv(1)
+            if not byte:
+                raise SystemExit("end of stream inside a head")
+            head += byte
+        return head.hex()
+
+    def drain(self, _=""):
+        self.sock.settimeout(0.05)
+        try:
+            while self.sock.recv(65536):
+                pass
+        except (TimeoutError, OSError):
+            pass
+        self.sock.settimeout(SEND_SECONDS)
+
+    def eof(self, _=""):
+        try:
+            while self.sock.recv(65536):
+                pass
+        except ConnectionResetError:
+            pass
+
+    # -- ends
+
+    def fin(self, _=""):
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def end(self, _=""):
+        self.sock.close()
+
+    def reset(self, _=""):
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+    def exit(self, status):
+        os._exit(int(status or 0))
+
+    def kill_self(self, number):
+        signal.signal(int(number), signal.SIG_DFL)
+        os.kill(os.getpid(), int(number))
+        time.sleep(5)
+
+    # -- surroundings
+
+    def option(self, argument):
+        """keepalive:IDLE,INTERVAL,COUNT or user_timeout:MS"""
+        name, _, values = argument.partition("=")
+        if name == "user_timeout":
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(values))
+            return
+        idle, interval, count = map(int, values.split(","))
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, count)
+
+    def no_more_files(self, _=""):
+        top = max(map(int, os.listdir("/proc/self/fd")))
+        while True:  # the numbers below the limit have to be taken
+            fd = os.dup(0)
+            if fd > top:
+                os.close(fd)
+                break
+        resource.setrlimit(resource.RLIMIT_NOFILE, (top + 1, top + 1))
+
+    def sysctl(self, setting):
+        name, _, value = setting.partition("=")
+        with open("/proc/sys/" + name.replace(".", "/"), "w", encoding="ascii") as f:
+            f.write(value)
+
+    def nft(self, rules):
+        subprocess.run(["nft", rules], check=True)
+
+    def drop(self, rule):
+        hook, _, match = rule.partition(",")
+        self.nft("add table inet peer; add chain inet peer drops { type filter hook %s "
+                 "priority 0; }; add rule inet peer drops tcp %s drop" % (hook, match))
+
+    def undrop(self, _=""):
+        self.nft("delete table inet peer")
+
+    def enter_cgroup(self, path):
+        with open(path + "/cgroup.procs", "w", encoding="ascii") as f:
+            f.write(str(os.getpid()))
+
+    def eat_memory(self, _=""):
+        hoard = []
+        while True:
+            hoard.append(bytearray(os.urandom(1 << 20)))

@@ -1,0 +1,245 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Two ends of a WebSocket connection that do just what they are told, step by step.
+
+    peer.py CLIENT_NETNS SERVER_NETNS PORT STEP...
+
+c.STEP is done by the client, s.STEP by the server, which is another process. A step ends before the next begins.
+
+    listen[=ADDRESS[,BACKLOG]]  connect[=ADDRESS]  wire[=FIRST_SEQUENCE_NUMBER]
+    request[=PATH]  response[=STATUS]  handshake
+    X.text=BYTES  X.ping=BYTES  X.close=CODE[,REASON]  X.raw=HEX  X.ascii=TEXT ...
+    X.hold ... X.flush          what lies between goes out in one call
+    X.cut=1,2,3                 the next call is cut into segments of these sizes
+    c.segments=0-10,5-20        (wire only) held bytes as segments
+    s.worker  s.pass            another process goes on in the server's place
+    kill=SIGNAL                 the client kills the server
+    pause=MS  sync=FILE         FILE appears, and its disappearance is waited for
+"""
+
+import os
+import signal
+import socket
+import sys
+import time
+
+import websocket
+from endpoint import Endpoint, enter_netns, set_name
+from wire import Wire, open_tun
+
+SERVER_ADDRESS = "198.18.0.1"
+CALL_BYTES = 30000  # a packet of the socket pair holds it as hex digits
+
+
+def say(text):
+    print(text, flush=True)
+
+
+class Remote:
+    """An Endpoint in a process of its own: calls travel over a socket pair."""
+
+    def __init__(self, netns, port):
+        self.line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.pid = os.fork()
+        if self.pid == 0:
+            self.line.close()
+            set_name("peer-server")
+            enter_netns(netns)
+            serve(Endpoint(port), theirs)
+        theirs.close()
+        say("server=%d" % self.pid)
+
+    def call(self, name, argument=""):
+        self.line.send(("%s %s" % (name, argument)).encode())
+        answer = self.line.recv(1 << 20).decode()
+        if answer.startswith("pid "):
+            _, self.pid, role = answer.split()
+            self.pid = int(self.pid)
+            say("%s=%d" % (role, self.pid))
+            return ""
+        if answer.startswith("failed"):
+            raise SystemExit("server: %s %s: %s" % (name, argument, answer))
+        return answer
+
+
+def serve(end, line):
+    while True:
+        name, _, argument = line.recv(1 << 20).decode().partition(" ")
+        if not name:
+            os._exit(0)
+        if name == "worker":
+            become_worker(line)
+            continue
+        if name == "pass":
+            become_helper(end, line)
+            continue
+        try:
+            line.send((getattr(end, name)(argument) or "ok").encode())
+        except BaseException as error:  # the other process reports it
+            line.send(("failed: %r" % error).encode())
+
+
+def end_with_child():
+    os.wait()
+    os._exit(0)
+
+
+def become_worker(line):
+    """Like a prefork server: the parent listens, a child accepts."""
+    pid = os.fork()
+    if pid:
+        end_with_child()
+    set_name("peer-worker")
+    line.send(b"pid %d worker" % os.getpid())
+
+
+def become_helper(end, line):
+    """Passes the connection to another process by SCM_RIGHTS and keeps no copy."""
+    ours, theirs = socket.socketpair()
+    if os.fork():
+        socket.send_fds(ours, [b"x"], [end.sock.fileno()])
+        end.sock.close()
+        end_with_child()
+    end.sock.close()
+    set_name("peer-helper")
+    fd = socket.recv_fds(theirs, 1, 1)[1][0]
+    end.use(socket.socket(fileno=fd))
+    line.send(b"pid %d helper" % os.getpid())
+
+
+class Side:
+    """Bytes on their way out of one end, which may be held and cut."""
+
+    def __init__(self, call, masked):
+        self.call = call
+        self.masked = masked
+        self.held = None
+        self.cuts = []
+
+    def send(self, data):
+        if self.held is not None:
+            self.held += data
+            return
+        for size in self.cuts:
+            self.call("send", data[:size].hex())
+            data = data[size:]
+            time.sleep(0.02)
+        self.cuts = []
+        for at in range(0, len(data), CALL_BYTES):
+            self.call("send", data[at:at + CALL_BYTES].hex())
+
+    def do(self, name, argument):
+        if name == "hold":
+            self.held = b""
+        elif name == "flush":
+            data, self.held = self.held, None
+            self.send(data)
+        elif name == "cut":
+            self.cuts = list(map(int, argument.split(",")))
+        elif name == "raw":
+            self.send(bytes.fromhex(argument))
+        elif name == "ascii":
+            self.send(argument.encode().decode("unicode_escape").encode())
+        elif name in ("close", "fragment", "last") or name in websocket.OPCODES:
+            self.send(websocket.named_frame(name, argument, self.masked))
+        else:
+            return self.call(name, argument)
+        return None
+
+
+class Play:
+    def __init__(self, client_netns, server_netns, port):
+        self.port = port
+        self.server_netns, self.client_netns = server_netns, client_netns
+        self.remote = Remote(server_netns, port)
+        self.key = websocket.new_key()
+        self.wire = None
+        set_name("peer-client")
+        say("client=%d" % os.getpid())
+        enter_netns(client_netns)
+        self.local = Endpoint(port)
+        self.c = Side(self.call_client, masked=True)
+        self.s = Side(self.remote.call, masked=False)
+
+    def call_client(self, name, argument=""):
+        if self.wire is None:
+            return getattr(self.local, name)(argument)
+        if name == "send":
+            return self.wire.send(bytes.fromhex(argument))
+        return getattr(self.wire, name)()
+
+    def do_listen(self, argument):
+        self.s.call("listen", argument or SERVER_ADDRESS)
+
+    def do_connect(self, argument):
+        result = self.local.connect(argument or SERVER_ADDRESS)
+        if result == "connected":
+            self.s.call("accept")
+        else:
+            say("connect: " + result)
+
+    def do_wire(self, isn):
+        enter_netns(self.server_netns)
+        fd = open_tun()
+        enter_netns(self.client_netns)
+        self.do_listen("198.18.1.1")
+        self.wire = Wire(fd, self.port, int(isn or "1000", 0))
+        self.wire.connect()
+        self.s.call("accept")
+
+    def do_request(self, path):
+        self.c.send(websocket.request(path or "/chat", self.key))
+
+    def do_response(self, status):
+        self.s.call("read_head")
+        self.s.send(websocket.response(int(status or 101), self.key))
+
+    def do_handshake(self, _):
+        self.do_request("")
+        self.do_response("")
+        self.c.call("read_head")
+
+    def do_kill(self, number):
+        os.kill(self.remote.pid, int(number))
+
+    def do_reap(self, _):
+        os.waitpid(self.remote.pid, 0)
+
+    def do_pause(self, ms):
+        time.sleep(int(ms) / 1000)
+
+    def do_sync(self, path):
+        with open(path, "w", encoding="ascii"):
+            pass
+        while os.path.exists(path):
+            time.sleep(0.01)
+
+    def do(self, step):
+        name, _, argument = step.partition("=")
+        if name == "c.segments":
+            data, self.c.held = self.c.held, None
+            self.wire.segments(data, argument)
+        elif name[:2] in ("c.", "s."):
+            result = getattr(self, name[0]).do(name[2:], argument)
+            if result and result not in ("ok", "connected"):
+                say("%s: %s" % (name, result))
+        else:
+            getattr(self, "do_" + name)(argument)
+
+
+def main():
+    play = Play(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    try:
+        for step in sys.argv[4:]:
+            try:
+                play.do(step)
+            except Exception as error:
+                raise SystemExit("peer: %s: %r" % (step, error)) from error
+    finally:
+        # No process outlives the play: a server that serves on is asked to end.
+        play.remote.line.close()
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    main()

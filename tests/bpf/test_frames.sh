@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck shell=bash
+# Frames on the wire, however they are cut, and what is counted of them.
+
+BYE=(s.close=1000 c.close=1000 s.drain s.end c.eof c.end)
+
+test_one_message_each_way() {
+	tracing && talk listen connect handshake c.text=5 s.binary=7 c.ping=4 s.pong=4 "${BYE[@]}" &&
+		expect session_open '.session.path == "/chat" and .session.host == "chat.test"' &&
+		expect session_end '.close.code == 1000 and .close.clean and
+			.cause.id == "session.normal" and (.legs | length) == 2' &&
+		expect session_end '.legs | map(.websocket | [.frames_in, .frames_out]) == [[3, 3], [3, 3]]'
+}
+
+test_header_in_many_segments() {
+	tracing && talk listen connect handshake c.cut=1,1,1,1,1,1,1,1 c.text=300 \
+		s.cut=1,1,1,1,1,1,1,1,1 s.text=66000 c.drain "${BYE[@]}" &&
+		expect session_end '.close.clean and (.legs | map(.websocket.frames_in + .websocket.frames_out)
+			== [4, 4])'
+}
+
+test_many_frames_in_one_segment() {
+	tracing && talk listen connect handshake c.hold c.text=1 c.text=0 c.ping=0 c.binary=130 c.text=2 c.flush \
+		"${BYE[@]}" &&
+		expect session_end '.close.clean and .legs[0].websocket.frames_out == 6 and
+			.legs[1].websocket.frames_in == 6'
+}
+
+test_first_frame_behind_the_101() {
+	tracing && talk listen connect request s.hold response s.text=5 s.ping=0 s.flush c.read_head "${BYE[@]}" &&
+		expect session_end '.close.clean and .legs[0].websocket.frames_in == 3 and
+			.legs[1].websocket.frames_out == 3'
+}
+
+test_first_frame_and_close_behind_the_101() {
+	tracing && talk listen connect request s.hold response s.close=1008,no s.flush c.read_head \
+		s.end c.eof c.end &&
+		expect_cause session.policy_violation '.close.from_server == {"code": 1008, "reason": "no"}'
+}
+
+test_64_bit_length() {
+	tracing && talk listen connect handshake c.binary=70000 s.drain s.binary=200000 c.drain "${BYE[@]}" &&
+		expect session_end '.close.clean and
+			(.legs | map(.websocket.frames_in + .websocket.frames_out) == [4, 4])'
+}
+
+test_head_in_many_segments() {
+	tracing && talk listen connect c.cut=1,2,3,5,50 request s.cut=4,13,1 response c.read_head "${BYE[@]}" &&
+		expect session_end '.close.clean and .session.path == "/chat"'
+}
+
+test_fragmented_message_with_a_ping_inside() {
+	tracing && talk listen connect handshake c.fragment=10 c.ping=2 c.last=10 "${BYE[@]}" &&
+		expect session_end '.close.clean and .cause.id == "session.normal"'
+}
+
+# The first copy of the segment is dropped by a packet filter, TCP sends it again.
+test_retransmitted_segment() {
+	tracing && talk listen connect handshake "s.drop=input,dport $PORT" c.text=500 pause=50 s.undrop pause=600 \
+		s.drain "${BYE[@]}" &&
+		expect session_end '.close.clean and .legs[0].tcp.retransmits > 0 and
+			.legs[0].websocket.frames_out == 2 and .legs[1].websocket.frames_in == 2'
+}
+
+WIRE_HELLO=(request response c.read_head)
+WIRE_BYE=(c.close=1000 s.drain s.close=1000 c.drain s.end c.drain c.fin pause=50)
+
+test_overlapping_segments() {
+	tracing && talk wire "${WIRE_HELLO[@]}" c.hold c.text=30 c.text=40 c.ping=0 \
+		c.segments=0-10,5-20,0-10,20-60,30-88,50-88 "${WIRE_BYE[@]}" &&
+		expect session_end '.close.clean and .legs[0].websocket.frames_in == 4 and
+			.legs[0].websocket.frames_out == 1'
+}
+
+test_sequence_numbers_wrap() {
+	tracing && talk wire=0xffffff20 "${WIRE_HELLO[@]}" c.text=100 c.text=200 c.ping=3 "${WIRE_BYE[@]}" &&
+		expect session_end '.close.clean and .legs[0].websocket.frames_in == 4'
+}
+
+# Payload that overtakes payload costs nothing.
+test_out_of_order_payload() {
+	tracing && talk wire "${WIRE_HELLO[@]}" c.hold c.text=300 c.text=5 c.segments=0-50,200-306,50-200,306-317 \
+		"${WIRE_BYE[@]}" &&
+		expect session_end '.close.clean and .legs[0].websocket.frames_in == 3'
+}
+
+# A header that overtakes a hole cannot be read again: counts are a lower bound, and the verdict is still right.
+test_out_of_order_header() {
+	tracing && talk wire "${WIRE_HELLO[@]}" c.hold c.text=300 c.text=5 c.segments=0-50,200-317,50-200 \
+		c.text=1 c.text=1 c.text=1 c.text=1 "${WIRE_BYE[@]}" &&
+		expect session_end '.close.from_client.code == 1000 and .legs[0].websocket.frames_in < 7'
+}
+
+test_illegal_frame_from_the_client() {
+	tracing && talk wire "${WIRE_HELLO[@]}" c.raw=810568656c6c6f s.close=1002 s.end c.drain c.fin pause=50 &&
+		expect_cause session.protocol_error '.close.from_server.code == 1002'
+}
+
+test_http_text_in_the_stream() {
+	tracing && talk listen connect handshake "s.ascii=HTTP/1.1 502 Bad Gateway\\r\\nServer: x\\r\\n\\r\\n" \
+		s.end c.eof c.end &&
+		expect_cause session.http_in_stream
+}
+
+test_ipv6() {
+	SERVER=$CLIENT
+	tracing && talk listen=::1 connect=::1 handshake c.text=5 "${BYE[@]}" &&
+		expect session_end '.close.clean and .session.client.address == "::1" and
+			.session.server == {"address": "::1", "port": '"$PORT"'}'
+}
+
+test_ipv4_mapped() {
+	tracing && talk listen=:: connect handshake c.text=5 "${BYE[@]}" &&
+		expect session_end '.close.clean and (.legs | length) == 2 and
+			.session.client.address == "198.18.0.2" and .legs[1].local.address == "198.18.0.1"'
+}
+
+test_plain_http_says_nothing() {
+	PORT=8080
+	tracing && talk listen connect "c.ascii=GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n" s.read_head \
+		"s.ascii=HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok" c.read_head \
+		"c.ascii=POST /form HTTP/1.1\\r\\nContent-Length: 1\\r\\n\\r\\nx" s.read_head \
+		"s.ascii=HTTP/1.1 404 Not Found\\r\\nContent-Length: 0\\r\\n\\r\\n" c.read_head \
+		c.end s.eof s.end &&
+		expect_none
+}
+
+test_second_request_is_the_handshake() {
+	tracing && talk listen connect "c.ascii=GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n" s.read_head \
+		"s.ascii=HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok" c.read_head c.drain \
+		handshake c.text=5 "${BYE[@]}" &&
+		expect session_end '.close.clean and .legs[0].websocket.frames_out == 2'
+}
+
+test_several_instances() {
+	tracing && start_tracer "$WORK/second" && local second=$started &&
+		talk listen connect handshake c.text=5 "${BYE[@]}" &&
+		kill -INT "$second" && wait "$second" &&
+		expect session_end '.close.clean' &&
+		cmp <(jq -c '[.event.name, .trace_id, .cause.id]' "$LINES" | sort) \
+			<(jq -c '[.event.name, .trace_id, .cause.id]' "$WORK/second" | sort)
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+
+'use strict';
+
+// What must be installed before anything can run; nothing is skipped quietly.
+
+const fs = require('fs');
+const path = require('path');
+const { execFileSync } = require('child_process');
+
+const HERE = __dirname;
+const ROOT = path.resolve(HERE, '../..');
+const BUILD = path.join(ROOT, 'build', 'e2e');
+const GOPATH = '/usr/share/gocode';
+
+const NEEDED = [
+  ['/usr/bin/chromium', 'chromium'],
+  ['/usr/sbin/nginx', 'nginx'],
+  ['/usr/bin/go', 'golang-go'],
+  [`${GOPATH}/src/github.com/gorilla/websocket`, 'golang-github-gorilla-websocket-dev'],
+  ['/usr/sbin/nft', 'nftables'],
+  ['/usr/bin/setpriv', 'util-linux'],
+];
+
+function requireTools(needed = NEEDED) {
+  const missing = needed.filter(([file]) => !fs.existsSync(file));
+  if (missing.length) {
+    const names = missing.map(([file, name]) => `${file} (Debian package ${name})`);
+    throw new Error(`missing: ${names.join(', ')}; tools/setup.sh installs them`);
+  }
+  if (process.getuid() !== 0) {
+    throw new Error('network namespaces need root: run as root');
+  }
+}
+
+function installModules() {
+  if (fs.existsSync(path.join(HERE, 'node_modules', '.package-lock.json'))) {
+    return;
+  }
+  execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'],
+    { cwd: HERE, stdio: ['ignore', 'ignore', 'inherit'], timeout: 120000 });
+}
+
+function buildGoBackend() {
+  const binary = path.join(BUILD, 'chat_backend');
+  fs.mkdirSync(BUILD, { recursive: true });
+  execFileSync('go', ['build', '-o', binary, '.'], {
+    cwd: path.join(HERE, 'backend_go'),
+    env: { ...process.env, GOPATH, GO111MODULE: 'off', GOCACHE: path.join(BUILD, 'go_cache') },
+    stdio: ['ignore', 'inherit', 'inherit'],
+    timeout: 180000,
+  });
+  return binary;
+}
+
+module.exports = { ROOT, buildGoBackend, installModules, requireTools };

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "rule_cases.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define LEG 0
+
+static void no_port(struct story *st)
+{
+	story_unconnected(st, EADDRNOTAVAIL);
+	st->conns[LEG].tcp.flags = WST_TCP_NO_LOCAL_PORT;
+}
+
+static void no_port_blur(struct story *st)
+{
+	st->conns[LEG].tcp.flags = 0;
+}
+
+static void tls(struct story *st)
+{
+	struct conn *c = &st->conns[LEG];
+
+	story_unconnected(st, 0);
+	c->connect_failed = false;
+	c->established_ns = c->connect_ns + STORY_MS;
+	c->tcp.flags = WST_TCP_TLS;
+	c->tcp.bytes_in = c->tcp.bytes_out = 500;
+	c->tcp.tls_alert_in = 48;
+	story_fin_received(st, LEG);
+}
+
+static void tls_blur(struct story *st)
+{
+	st->conns[LEG].tcp.tls_alert_in = 0; /* close_notify */
+}
+
+static void firewalled(struct story *st)
+{
+	struct conn *c = &st->conns[LEG];
+
+	story_unconnected(st, ETIMEDOUT);
+	c->syn_retransmits = 6;
+	c->drops = 7;
+	c->drop_reason = STORY_NETFILTER_DROP;
+	c->drop_ns = STORY_OPENED_NS;
+}
+
+static void firewalled_blur(struct story *st)
+{
+	st->conns[LEG].drop_reason = 9999;
+}
+
+static void backlog(struct story *st)
+{
+	struct conn *c = &st->conns[LEG];
+
+	story_unconnected(st, ETIMEDOUT);
+	c->syn_retransmits = 6;
+	c->backlog_overflow = true;
+	c->backlog_queued = 2;
+	c->backlog_limit = 1;
+	c->listener.tgid = STORY_SERVER_PID;
+	snprintf(c->listener.comm, sizeof(c->listener.comm), "chat-server");
+}
+
+static void backlog_blur(struct story *st)
+{
+	st->conns[LEG].backlog_overflow = false;
+}
+
+static void refused(struct story *st)
+{
+	story_unconnected(st, ECONNREFUSED);
+	st->conns[LEG].rst_in_ns = STORY_END_NS;
+}
+
+static void no_errno(struct story *st)
+{
+	st->conns[LEG].error = st->conns[LEG].tcp.error = 0;
+}
+
+static void unreachable(struct story *st)
+{
+	story_unconnected(st, EHOSTUNREACH);
+}
+
+static void never_accepted(struct story *st)
+{
+	struct conn *c = &st->conns[LEG];
+
+	story_unanswered(st);
+	c->tcp.flags = WST_TCP_NEVER_ACCEPTED;
+	c->tcp.unread_bytes = 100;
+	story_process(st, STORY_SERVER_PID, 1024, 1024, "/");
+	story_fin_received(st, LEG);
+}
+
+static void never_accepted_blur(struct story *st)
+{
+	story_process(st, STORY_SERVER_PID, 1020, 1024, "/");
+}
+
+static void unserved(struct story *st)
+{
+	struct conn *c = &st->conns[LEG];
+
+	story_unanswered(st);
+	c->handshake.request_seen = false;
+	c->tcp.bytes_in = 0;
+	story_fin(st, LEG);
+}
+
+static void unserved_blur(struct story *st)
+{
+	st->conns[LEG].tcp.bytes_out = 10;
+}
+
+static void timed_out(struct story *st)
+{
+	story_unconnected(st, ETIMEDOUT);
+	st->conns[LEG].syn_retransmits = 6;
+}
+
+static void timed_out_blur(struct story *st)
+{
+	st->conns[LEG].syn_retransmits = 0;
+}
+
+static void nothing_known(struct story *st)
+{
+	struct conn *c = &st->conns[LEG];
+
+	story_unconnected(st, 0);
+	c->connect_failed = false;
+	c->established_ns = c->connect_ns + STORY_MS;
+	c->tcp.bytes_in = 10;
+	story_fin_received(st, LEG);
+}
+
+static const struct rule_case cases[] = {
+	{ "connect.ports_exhausted", CONFIDENCE_HIGH, STORY_CLIENT_ONLY, no_port, no_port_blur },
+	{ "connect.tls_failed", CONFIDENCE_HIGH, STORY_CLIENT_ONLY, tls, tls_blur },
+	{ "connect.firewall_dropped", CONFIDENCE_HIGH, STORY_CLIENT_ONLY, firewalled,
+	  firewalled_blur },
+	{ "connect.backlog_overflow", CONFIDENCE_HIGH, STORY_CLIENT_ONLY, backlog, backlog_blur },
+	{ "connect.refused", CONFIDENCE_HIGH, STORY_CLIENT_ONLY, refused, no_errno },
+	{ "connect.unreachable", CONFIDENCE_HIGH, STORY_CLIENT_ONLY, unreachable, no_errno },
+	{ "connect.fd_exhausted", CONFIDENCE_HIGH, STORY_SERVER_ONLY, never_accepted,
+	  never_accepted_blur },
+	{ "connect.closed_unserved", CONFIDENCE_HIGH, STORY_SERVER_ONLY, unserved, unserved_blur },
+	{ "connect.timeout", CONFIDENCE_HIGH, STORY_CLIENT_ONLY, timed_out, timed_out_blur },
+	{ "connect.unknown", CONFIDENCE_LOW, STORY_CLIENT_ONLY, nothing_known, NULL },
+};
+
+const struct rule_cases rule_cases_connect = { cases, sizeof(cases) / sizeof(cases[0]) };

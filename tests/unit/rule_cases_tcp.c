@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Ends without a Close frame, while all processes live on. */
+#include "rule_cases.h"
+
+static void network_timeout(struct story *st)
+{
+	struct conn *c = story_timeout(st, STORY_SERVER_LEG);
+
+	c->tcp.unacked_bytes = 700;
+	c->tcp.timeouts = 9;
+	c->tcp.retransmits = 9;
+}
+
+static void network_timeout_blur(struct story *st)
+{
+	st->conns[STORY_SERVER_LEG].tcp.unacked_bytes = 0;
+}
+
+static void keepalive(struct story *st)
+{
+	struct conn *c = story_timeout(st, STORY_SERVER_LEG);
+
+	c->tcp.probes = 9;
+	c->tcp.flags = WST_TCP_KEEPALIVE;
+}
+
+static void keepalive_blur(struct story *st)
+{
+	st->conns[STORY_SERVER_LEG].tcp.flags = 0;
+}
+
+static void unread(struct story *st)
+{
+	struct conn *c = story_rst(st, STORY_SERVER_LEG, STORY_ABORT_ON_CLOSE);
+
+	c->tcp.unread_bytes = 40;
+}
+
+static void no_reason(struct story *st)
+{
+	st->conns[STORY_SERVER_LEG].reset_reason = WST_REASON_NONE;
+}
+
+static void aborted(struct story *st)
+{
+	story_rst(st, STORY_SERVER_LEG, STORY_ABORT_ON_LINGER);
+}
+
+static void closed(struct story *st)
+{
+	story_fin(st, STORY_SERVER_LEG);
+}
+
+static void path_is_dead(struct story *st)
+{
+	st->conns[STORY_SERVER_LEG].tcp.unacked_bytes = 100;
+	st->conns[STORY_SERVER_LEG].tcp.timeouts = 4;
+}
+
+/* Both sockets of the connection are here, and neither sent it. */
+static void peer_is_here(struct story *st)
+{
+	bool reset = st->conns[0].rst_in_ns != 0;
+
+	story_done(st);
+	story_begin(st, STORY_DIRECT);
+	if (reset)
+		story_rst_received(st, STORY_SERVER_LEG);
+	else
+		story_fin_received(st, STORY_SERVER_LEG);
+}
+
+static void reset_from_outside(struct story *st)
+{
+	story_rst_received(st, 0);
+}
+
+static void fin_from_outside(struct story *st)
+{
+	story_fin_received(st, 0);
+}
+
+static void nothing_known(struct story *st)
+{
+	struct conn *c = &st->conns[0];
+
+	c->error = c->tcp.error = 75; /* EOVERFLOW: not of TCP's own */
+	c->error_ns = c->closed_ns = STORY_END_NS;
+}
+
+static const struct rule_case cases[] = {
+	{ "session.network_timeout", CONFIDENCE_HIGH, STORY_DIRECT, network_timeout,
+	  network_timeout_blur },
+	{ "session.keepalive_timeout", CONFIDENCE_HIGH, STORY_DIRECT, keepalive, keepalive_blur },
+	{ "session.aborted_with_unread_data", CONFIDENCE_HIGH, STORY_DIRECT, unread, no_reason },
+	{ "session.aborted_by_application", CONFIDENCE_HIGH, STORY_DIRECT, aborted, no_reason },
+	{ "session.closed_without_close_frame", CONFIDENCE_HIGH, STORY_DIRECT, closed,
+	  path_is_dead },
+	{ "session.peer_reset", CONFIDENCE_HIGH, STORY_SERVER_ONLY, reset_from_outside,
+	  peer_is_here },
+	{ "session.peer_closed_without_close_frame", CONFIDENCE_HIGH, STORY_SERVER_ONLY,
+	  fin_from_outside, peer_is_here },
+	{ "session.unknown", CONFIDENCE_LOW, STORY_SERVER_ONLY, nothing_known, NULL },
+};
+
+const struct rule_cases rule_cases_tcp = { cases, sizeof(cases) / sizeof(cases[0]) };
+
+static const struct rule_cases *const all[] = {
+	&rule_cases_connect, &rule_cases_answer, &rule_cases_upgrade,
+	&rule_cases_process, &rule_cases_close,	 &rule_cases_tcp,
+};
+
+void rule_cases_each(void (*fn)(const struct rule_case *c))
+{
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		for (size_t j = 0; j < all[i]->count; j++)
+			fn(&all[i]->cases[j]);
+}

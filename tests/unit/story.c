@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "story.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "events.h"
+
+/* What one process's sockets have in common. */
+struct actor {
+	uint32_t tgid;
+	const char *comm;
+};
+
+static const struct actor client = { STORY_CLIENT_PID, "browser" };
+static const struct actor proxy = { STORY_PROXY_PID, "nginx" };
+static const struct actor server = { STORY_SERVER_PID, "chat-server" };
+
+struct plan {
+	const struct actor *owner;
+	uint8_t hop;
+	bool server_side;
+};
+
+static const struct plan direct[] = { { &client, 0, false }, { &server, 0, true } };
+static const struct plan server_only[] = { { &server, 0, true } };
+static const struct plan client_only[] = { { &client, 0, false } };
+static const struct plan proxied[] = {
+	{ &client, 0, false }, { &proxy, 0, true }, { &proxy, 1, false }, { &server, 1, true },
+};
+
+static struct wst_task task_of(const struct actor *a)
+{
+	struct wst_task task = { .tgid = a->tgid, .pid = a->tgid };
+
+	snprintf(task.comm, sizeof(task.comm), "%s", a->comm);
+	task.start_ns = EVENTS_START_NS - 60 * 1000000000ull;
+	return task;
+}
+
+static void set_address(uint8_t to[16], uint8_t last)
+{
+	const uint8_t address[16] = { [10] = 0xff, [11] = 0xff, 198, 18, 0, last };
+
+	memcpy(to, address, 16);
+}
+
+static void fill_tuple(struct conn *c, const struct plan *p)
+{
+	uint8_t near = p->server_side ? 1 : 2;
+	uint16_t server_port = 8080 + p->hop, client_port = 40000 + p->hop;
+
+	set_address(c->tuple.local, near);
+	set_address(c->tuple.remote, 3 - near);
+	c->tuple.local_port = p->server_side ? server_port : client_port;
+	c->tuple.remote_port = p->server_side ? client_port : server_port;
+	c->tuple.netns = 4026531001;
+	c->tuple_known = true;
+}
+
+static void fill_handshake(struct handshake *hs, const struct plan *p)
+{
+	hs->request_seen = hs->has_key = hs->has_upgrade = hs->has_connection_upgrade = true;
+	hs->request_direction = p->server_side ? WST_IN : WST_OUT;
+	hs->request_ns = STORY_OPENED_NS - 2 * STORY_MS;
+	snprintf(hs->path, sizeof(hs->path), "/chat");
+	snprintf(hs->host, sizeof(hs->host), "chat.example");
+	snprintf(hs->origin, sizeof(hs->origin), "https://chat.example");
+	snprintf(hs->user_agent, sizeof(hs->user_agent), "story/1.0");
+	snprintf(hs->version, sizeof(hs->version), "13");
+	snprintf(hs->connection, sizeof(hs->connection), "Upgrade");
+	hs->response_seen = hs->accept_seen = hs->accept_right = true;
+	hs->response_ns = STORY_OPENED_NS;
+	hs->status = 101;
+}
+
+static void fill_end(struct conn *c)
+{
+	static const uint8_t states[] = { 1, 7 };
+
+	c->has_end = true;
+	c->tcp.bytes_in = c->tcp.bytes_out = 100;
+	c->tcp.last_segment_in_ns = STORY_END_NS;
+	c->tcp.srtt_us = 150;
+	c->tcp.send_window = 65535;
+	c->tcp.tls_alert_in = c->tcp.tls_alert_out = 255;
+	c->tcp.state_count = sizeof(states);
+	memcpy(c->tcp.states, states, sizeof(states));
+	for (int i = 0; i < 2; i++) {
+		c->walk[i].flags = WST_WALK_ON;
+		c->walk[i].frames[1] = 1;
+		c->walk[i].payload_bytes = c->walk[i].largest_frame_bytes = 5;
+		c->walk[i].last_payload_ns = STORY_OPENED_NS + 1000 * STORY_MS;
+	}
+}
+
+static void add_leg(struct story *st, const struct plan *p)
+{
+	struct conn *c = &st->conns[st->s.leg_count];
+
+	fill_tuple(c, p);
+	fill_handshake(&c->handshake, p);
+	fill_end(c);
+	c->owner = task_of(p->owner);
+	c->open_flags = p->server_side ? WST_OPEN_PASSIVE : 0;
+	c->connect_ns = STORY_OPENED_NS - 3 * STORY_MS;
+	c->established_ns = STORY_OPENED_NS - 3 * STORY_MS + 100000;
+	c->reset_reason = WST_REASON_NONE;
+	st->s.hop[st->s.leg_count] = p->hop;
+	st->s.legs[st->s.leg_count++] = c;
+	st->s.hop_count = p->hop + 1;
+}
+
+static void apply_all(struct story *st, struct events *e)
+{
+	for (size_t i = 0; i < e->count; i++)
+		if (track_apply(st->track, e->records[i]))
+			abort();
+	events_free(e);
+}
+
+static void tell_host(struct story *st)
+{
+	struct events *e = events_new();
+
+	ev_host(e);
+	ev_name(e, WST_NAME_RESET, STORY_ABORT_ON_CLOSE, "TCP_ABORT_ON_CLOSE");
+	ev_name(e, WST_NAME_RESET, STORY_ABORT_ON_LINGER, "TCP_ABORT_ON_LINGER");
+	ev_name(e, WST_NAME_RESET, STORY_KEEPALIVE_TIMEOUT, "TCP_KEEPALIVE_TIMEOUT");
+	ev_name(e, WST_NAME_DROP, STORY_NETFILTER_DROP, "NETFILTER_DROP");
+	apply_all(st, e);
+}
+
+void story_begin(struct story *st, enum story_shape shape)
+{
+	static const struct {
+		const struct plan *legs;
+		unsigned int count;
+	} shapes[] = {
+		[STORY_DIRECT] = { direct, 2 },		[STORY_SERVER_ONLY] = { server_only, 1 },
+		[STORY_CLIENT_ONLY] = { client_only, 1 }, [STORY_PROXIED] = { proxied, 4 },
+		[STORY_PROXY_ONLY] = { proxied + 1, 2 },
+	};
+	static const struct track_config config;
+
+	memset(st, 0, sizeof(*st));
+	st->track = track_new(&config);
+	if (!st->track)
+		abort();
+	tell_host(st);
+	memset(st->s.id, 0xab, sizeof(st->s.id));
+	st->s.opened_ns = STORY_OPENED_NS;
+	st->s.first_ns = STORY_OPENED_NS - 3 * STORY_MS;
+	for (unsigned int i = 0; i < shapes[shape].count; i++)
+		add_leg(st, &shapes[shape].legs[i]);
+}
+
+void story_done(struct story *st)
+{
+	track_free(st->track);
+}
+
+const struct verdict *story_verdict(struct story *st)
+{
+	session_refresh(&st->s, 0, 0);
+	diagnose_session(&st->s, st->track, &st->v);
+	return &st->v;
+}
+
+void story_unanswered(struct story *st)
+{
+	st->s.opened_ns = 0;
+	for (unsigned int i = 0; i < st->s.leg_count; i++) {
+		struct conn *c = &st->conns[i];
+		bool server_side = conn_is_server_side(c);
+
+		c->handshake.response_seen = c->handshake.accept_seen = false;
+		c->handshake.accept_right = false;
+		c->handshake.status = 0;
+		c->handshake.response_ns = 0;
+		c->tcp.bytes_in = server_side ? 100 : 0;
+		c->tcp.bytes_out = server_side ? 0 : 100;
+		memset(c->walk, 0, sizeof(c->walk));
+	}
+}
+
+void story_answered(struct story *st, uint16_t status)
+{
+	story_unanswered(st);
+	for (unsigned int i = 0; i < st->s.leg_count; i++) {
+		st->conns[i].handshake.response_seen = true;
+		st->conns[i].handshake.response_ns = STORY_OPENED_NS;
+		st->conns[i].handshake.status = status;
+	}
+}
+
+void story_unconnected(struct story *st, uint32_t error)
+{
+	struct conn *c = &st->conns[0];
+
+	story_unanswered(st);
+	memset(&c->handshake, 0, sizeof(c->handshake));
+	memset(&c->tcp, 0, sizeof(c->tcp));
+	c->tcp.tls_alert_in = c->tcp.tls_alert_out = 255;
+	c->tcp.error = c->error = error;
+	c->error_ns = error ? STORY_END_NS : 0;
+	c->established_ns = 0;
+	c->closed_ns = STORY_END_NS;
+	c->connect_failed = true;
+}
+
+static struct conn *peer_of(struct story *st, unsigned int leg)
+{
+	const struct conn *peer = session_peer_leg(&st->s, leg);
+
+	return peer ? &st->conns[peer - st->conns] : NULL;
+}
+
+static struct conn *close_locally(struct story *st, unsigned int leg)
+{
+	struct conn *c = &st->conns[leg];
+
+	c->closed_by_process = true;
+	c->closer = c->owner;
+	c->closer_ns = c->closed_ns = STORY_END_NS;
+	return c;
+}
+
+struct conn *story_fin(struct story *st, unsigned int leg)
+{
+	struct conn *c = close_locally(st, leg), *peer = peer_of(st, leg);
+
+	c->fin_out_ns = STORY_END_NS;
+	if (peer)
+		peer->fin_in_ns = peer->closed_ns = STORY_END_NS + STORY_MS;
+	return c;
+}
+
+struct conn *story_rst(struct story *st, unsigned int leg, uint32_t reason)
+{
+	struct conn *c = close_locally(st, leg), *peer = peer_of(st, leg);
+
+	c->rst_out_ns = STORY_END_NS;
+	c->reset_reason = reason;
+	c->reset_active = c->reset_by_process = true;
+	if (peer)
+		peer->rst_in_ns = peer->closed_ns = STORY_END_NS + STORY_MS;
+	return c;
+}
+
+struct conn *story_fin_received(struct story *st, unsigned int leg)
+{
+	struct conn *c = &st->conns[leg];
+
+	c->fin_in_ns = STORY_END_NS;
+	c->closed_ns = STORY_END_NS + STORY_MS;
+	return c;
+}
+
+struct conn *story_rst_received(struct story *st, unsigned int leg)
+{
+	struct conn *c = &st->conns[leg];
+
+	c->rst_in_ns = c->closed_ns = STORY_END_NS;
+	return c;
+}
+
+struct conn *story_timeout(struct story *st, unsigned int leg)
+{
+	struct conn *c = &st->conns[leg];
+
+	c->error = c->tcp.error = ETIMEDOUT;
+	c->error_ns = c->closed_ns = STORY_END_NS;
+	return c;
+}
+
+struct conn *story_died(struct story *st, unsigned int leg, uint32_t wait_status)
+{
+	struct conn *c = story_fin(st, leg);
+
+	c->closer_exiting = true;
+	c->closer_exit_code = wait_status;
+	story_exit(st, c->owner.tgid, wait_status, 1);
+	return c;
+}
+
+void story_close_frame(struct story *st, bool from_client, uint16_t code, const char *reason)
+{
+	uint64_t ts_ns = STORY_END_NS - 20 * STORY_MS;
+
+	for (unsigned int i = 0; i < st->s.leg_count; i++) {
+		struct conn *c = &st->conns[i];
+		int direction = from_client ? conn_from_client(c) : conn_from_server(c);
+		struct close_frame *frame = &c->close[direction];
+
+		if (c->close[!direction].seen)
+			ts_ns = STORY_END_NS - 10 * STORY_MS;
+		frame->seen = true;
+		frame->has_code = code != 0;
+		frame->code = code;
+		frame->reason_bytes = (uint8_t)snprintf(frame->reason, sizeof(frame->reason), "%s",
+							reason ? reason : "");
+		frame->ts_ns = ts_ns + i * 10000;
+		c->walk[direction].frames[3]++;
+	}
+}
+
+static uint64_t relative_ns(int at_ms)
+{
+	return STORY_END_NS + (uint64_t)((int64_t)at_ms * (int64_t)STORY_MS);
+}
+
+void story_signal(struct story *st, uint32_t tgid, uint32_t signal, uint32_t sender_tgid, int at_ms)
+{
+	struct events *e = events_new();
+
+	ev_signal(e, tgid, signal, sender_tgid, "systemd")->h.ts_ns = relative_ns(at_ms);
+	apply_all(st, e);
+}
+
+void story_fault(struct story *st, uint32_t tgid, uint32_t signal, int at_ms)
+{
+	struct events *e = events_new();
+	struct wst_signal_event *fault = ev_signal(e, tgid, signal, 0, "");
+
+	fault->h.ts_ns = relative_ns(at_ms);
+	fault->code = 1;
+	apply_all(st, e);
+}
+
+void story_exit(struct story *st, uint32_t tgid, uint32_t wait_status, int at_ms)
+{
+	struct events *e = events_new();
+
+	ev_exit(e, tgid, wait_status)->h.ts_ns = relative_ns(at_ms);
+	apply_all(st, e);
+}
+
+void story_oom(struct story *st, uint32_t tgid)
+{
+	struct events *e = events_new();
+
+	ev_oom(e, tgid)->h.ts_ns = relative_ns(-1);
+	apply_all(st, e);
+}
+
+void story_process(struct story *st, uint32_t tgid, uint32_t fds_used, uint32_t fds_limit,
+		   const char *cgroup)
+{
+	struct events *e = events_new();
+	struct wst_process_event *p = ev_process(e, tgid, "chat-server", cgroup);
+
+	p->fds_used = fds_used;
+	p->fds_limit = fds_limit;
+	apply_all(st, e);
+}
+
+const char *story_evidence(const struct story *st, const char *fact)
+{
+	for (unsigned int i = 0; i < st->v.evidence.count; i++)
+		if (strcmp(st->v.evidence.items[i].fact, fact) == 0)
+			return st->v.evidence.items[i].detail;
+	return NULL;
+}

@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "test.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "events.h"
+#include "track/conn.h"
+#include "track/tcp_state.h"
+
+#define MS 1000000ull
+
+static void apply_all(struct conn *c, const struct events *e)
+{
+	for (size_t i = 0; i < e->count; i++)
+		CHECK_EQ(conn_apply(c, e->records[i]), 0);
+}
+
+static struct conn *conn_of(struct events *e)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	REQUIRE(c);
+	apply_all(c, e);
+	events_free(e);
+	return c;
+}
+
+/* What the events of SERVER's socket say of its end. */
+static enum ended_by end_of(struct events *e, uint64_t *ret_ns)
+{
+	struct conn *c = conn_of(e);
+	enum ended_by by = conn_ended_by(c, ret_ns);
+
+	free(c);
+	return by;
+}
+
+TEST(conn, open_and_late_owner)
+{
+	struct events *e = events_new();
+	struct side worker = SERVER;
+	struct wst_open_event *o = ev_open(e, &SERVER);
+	struct conn *c;
+
+	o->flags |= WST_OPEN_OWNER_INHERITED;
+	memset(o->owner.comm, 'x', sizeof(o->owner.comm)); /* not terminated */
+	worker.tgid = 201;
+	worker.comm = "worker";
+	ev_open(e, &worker);
+	/* an END whose owner is only the listener's again */
+	ev_end(e, &SERVER)->open_flags |= WST_OPEN_OWNER_INHERITED;
+	c = conn_of(e);
+	CHECK_EQ(c->owner.tgid, 201);
+	CHECK_STR(c->owner.comm, "worker");
+	CHECK(!(c->open_flags & WST_OPEN_OWNER_INHERITED));
+	CHECK(c->open_flags & WST_OPEN_PASSIVE);
+	CHECK(c->tuple_known && c->has_end);
+	CHECK(conn_is_server_side(c));
+	CHECK_EQ(c->first_seen_ns, EVENTS_START_NS);
+	free(c);
+}
+
+TEST(conn, names_are_always_terminated)
+{
+	struct events *e = events_new();
+	struct wst_open_event *o = ev_open(e, &SERVER);
+	struct conn *c;
+
+	memset(o->owner.comm, 'x', sizeof(o->owner.comm));
+	c = conn_of(e);
+	CHECK_EQ(strlen(c->owner.comm), WST_COMM_LEN - 1);
+	free(c);
+}
+
+TEST(conn, end_knows_the_owner_better)
+{
+	struct events *e = events_new();
+	struct side reader = SERVER;
+	struct conn *c;
+
+	ev_open(e, &SERVER);
+	reader.tgid = 333;
+	ev_end(e, &reader);
+	/* late, from another CPU */
+	ev_open(e, &SERVER);
+	c = conn_of(e);
+	CHECK_EQ(c->owner.tgid, 333);
+	free(c);
+}
+
+TEST(conn, close_by_process)
+{
+	struct events *e = events_new();
+	struct conn *c;
+	uint64_t ns;
+
+	ev_open(e, &SERVER);
+	events_pass_ms(e, 10);
+	ev_fin_both(e, &SERVER, true);
+	c = conn_of(e);
+	CHECK_EQ(conn_ended_by(c, &ns), ENDED_FIN_SENT);
+	CHECK_EQ(ns, EVENTS_START_NS + 10 * MS);
+	CHECK(c->closed_by_process && !c->closer_exiting);
+	CHECK_EQ(c->closer.tgid, SERVER.tgid);
+	CHECK_EQ(c->closed_ns, EVENTS_START_NS + 11 * MS);
+	CHECK(conn_is_finished(c, &ns));
+	CHECK_EQ(ns, c->closed_ns);
+	free(c);
+}
+
+TEST(conn, dying_process)
+{
+	struct events *e = events_new();
+	struct wst_state_event *s;
+	struct conn *c;
+
+	s = ev_state_by_owner(e, &SERVER, STATE_ESTABLISHED, STATE_FIN_WAIT1);
+	s->flags |= WST_STATE_EXITING;
+	s->exit_code = 9;
+	c = conn_of(e);
+	CHECK(c->closer_exiting);
+	CHECK_EQ(c->closer_exit_code, 9);
+	CHECK(!conn_is_finished(c, NULL));
+	free(c);
+}
+
+/* shutdown() by a living process, then its death: the first said the end. */
+TEST(conn, first_closer_wins)
+{
+	struct events *e = events_new();
+	struct wst_state_event *s;
+	struct conn *c;
+
+	ev_state_by_owner(e, &SERVER, STATE_ESTABLISHED, STATE_FIN_WAIT1);
+	events_pass_ms(e, 5);
+	s = ev_state_by_owner(e, &SERVER, STATE_FIN_WAIT2, STATE_CLOSE);
+	s->flags |= WST_STATE_EXITING;
+	c = conn_of(e);
+	CHECK(c->closed_by_process && !c->closer_exiting);
+	CHECK_EQ(c->closer_ns, EVENTS_START_NS);
+	free(c);
+}
+
+TEST(conn, fin_received)
+{
+	struct events *e = events_new();
+	uint64_t ns;
+
+	ev_fin_both(e, &SERVER, false);
+	CHECK_EQ(end_of(e, &ns), ENDED_FIN_RECEIVED);
+	CHECK_EQ(ns, EVENTS_START_NS);
+}
+
+TEST(conn, records_out_of_order)
+{
+	struct events *e = events_new();
+	struct conn *c = calloc(1, sizeof(*c));
+
+	REQUIRE(c);
+	ev_fin_both(e, &SERVER, false);
+	for (size_t i = e->count; i-- > 0;)
+		CHECK_EQ(conn_apply(c, e->records[i]), 0);
+	CHECK_EQ(conn_ended_by(c, NULL), ENDED_FIN_RECEIVED);
+	CHECK(c->fin_in_ns < c->fin_out_ns);
+	events_free(e);
+	free(c);
+}
+
+/* The states imply what lost records would have said. */
+TEST(conn, lost_state_records)
+{
+	static const struct {
+		uint8_t old_state, new_state;
+		enum ended_by by;
+	} rows[] = {
+		{ STATE_FIN_WAIT1, STATE_FIN_WAIT2, ENDED_FIN_SENT },
+		{ STATE_FIN_WAIT2, STATE_CLOSE, ENDED_FIN_SENT },
+		{ STATE_CLOSING, STATE_CLOSE, ENDED_FIN_SENT },
+		{ STATE_FIN_WAIT1, STATE_CLOSING, ENDED_FIN_SENT },
+		{ STATE_CLOSE_WAIT, STATE_LAST_ACK, ENDED_FIN_RECEIVED },
+		{ STATE_LAST_ACK, STATE_CLOSE, ENDED_FIN_RECEIVED },
+		{ STATE_CLOSE_WAIT, STATE_CLOSE, ENDED_FIN_RECEIVED },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct events *e = events_new();
+
+		test_note("row %zu", i);
+		ev_state(e, &SERVER, rows[i].old_state, rows[i].new_state);
+		CHECK_EQ(end_of(e, NULL), rows[i].by);
+	}
+}
+
+/* close() hands over to a timewait socket the moment its FIN is acknowledged: no FIN came. */
+TEST(conn, fin_wait2_that_does_not_last)
+{
+	struct events *e = events_new();
+	struct conn *c;
+
+	ev_state_by_owner(e, &SERVER, STATE_ESTABLISHED, STATE_FIN_WAIT1);
+	events_pass_ms(e, 1);
+	ev_state(e, &SERVER, STATE_FIN_WAIT1, STATE_FIN_WAIT2);
+	ev_state(e, &SERVER, STATE_FIN_WAIT2, STATE_CLOSE)->h.ts_ns += 5000;
+	c = conn_of(e);
+	CHECK_EQ(c->fin_in_ns, 0);
+	free(c);
+	e = events_new();
+	ev_state_by_owner(e, &SERVER, STATE_ESTABLISHED, STATE_FIN_WAIT1);
+	ev_state(e, &SERVER, STATE_FIN_WAIT1, STATE_FIN_WAIT2);
+	events_pass_ms(e, 2);
+	ev_state(e, &SERVER, STATE_FIN_WAIT2, STATE_CLOSE);
+	c = conn_of(e);
+	CHECK_EQ(c->fin_in_ns, EVENTS_START_NS + 2 * MS);
+	free(c);
+}
+
+TEST(conn, reset_received_is_not_its_error)
+{
+	struct events *e = events_new();
+	uint64_t ns;
+
+	ev_error(e, &SERVER, ECONNRESET); /* in whatever order they come */
+	ev_reset(e, &SERVER, WST_IN)->h.ts_ns += 700;
+	ev_state(e, &SERVER, STATE_ESTABLISHED, STATE_CLOSE);
+	ev_end(e, &SERVER);
+	CHECK_EQ(end_of(e, &ns), ENDED_RST_RECEIVED);
+	CHECK_EQ(ns, EVENTS_START_NS);
+}
+
+TEST(conn, abort_and_its_reset)
+{
+	struct events *e = events_new();
+	struct wst_reset_event *r;
+	struct conn *c;
+
+	ev_state_by_owner(e, &SERVER, STATE_ESTABLISHED, STATE_CLOSE);
+	ev_end(e, &SERVER);
+	c = conn_of(e);
+	CHECK_EQ(conn_ended_by(c, NULL), ENDED_ABORTED);
+	free(c);
+
+	e = events_new();
+	ev_state_by_owner(e, &SERVER, STATE_ESTABLISHED, STATE_CLOSE);
+	ev_end(e, &SERVER);
+	r = ev_reset(e, &SERVER, WST_OUT);
+	r->h.ts_ns += 4000;
+	r->active = r->by_process = 1;
+	r->reason = 23;
+	c = conn_of(e);
+	CHECK_EQ(conn_ended_by(c, NULL), ENDED_RST_SENT);
+	CHECK(c->reset_active && c->reset_by_process);
+	CHECK_EQ(c->reset_reason, 23);
+	free(c);
+}
+
+/* Data for a socket that was closed is answered by a RST: the FIN was first. */
+TEST(conn, reset_long_after_fin)
+{
+	struct events *e = events_new();
+
+	ev_state_by_owner(e, &SERVER, STATE_ESTABLISHED, STATE_FIN_WAIT1);
+	ev_state(e, &SERVER, STATE_FIN_WAIT1, STATE_FIN_WAIT2);
+	events_pass_ms(e, 3000);
+	ev_reset(e, &SERVER, WST_OUT);
+	ev_state(e, &SERVER, STATE_FIN_WAIT2, STATE_CLOSE);
+	CHECK_EQ(end_of(e, NULL), ENDED_FIN_SENT);
+}
+
+/* The keepalive timer sends a RST and then reports. */
+TEST(conn, timeout_with_a_reset)
+{
+	struct events *e = events_new();
+
+	ev_reset(e, &SERVER, WST_OUT)->active = 1;
+	ev_error(e, &SERVER, ETIMEDOUT)->h.ts_ns += 2000;
+	ev_state(e, &SERVER, STATE_ESTABLISHED, STATE_CLOSE);
+	CHECK_EQ(end_of(e, NULL), ENDED_TIMEOUT);
+	e = events_new();
+	ev_error(e, &SERVER, EHOSTUNREACH);
+	ev_state(e, &SERVER, STATE_ESTABLISHED, STATE_CLOSE);
+	CHECK_EQ(end_of(e, NULL), ENDED_ERROR);
+	e = events_new();
+	ev_error(e, &SERVER, 0); /* a timestamp report, no error */
+	CHECK_EQ(end_of(e, NULL), ENDED_NOT);
+}
+
+TEST(conn, connect_failed)
+{
+	struct events *e = events_new();
+	struct conn *c;
+
+	ev_open(e, &CLIENT)->established_ns = 0;
+	ev_reset(e, &CLIENT, WST_IN);
+	ev_error(e, &CLIENT, ECONNREFUSED);
+	ev_state(e, &CLIENT, STATE_SYN_SENT, STATE_CLOSE);
+	ev_end(e, &CLIENT)->established_ns = 0;
+	c = conn_of(e);
+	CHECK_EQ(conn_ended_by(c, NULL), ENDED_CONNECT_FAILED);
+	CHECK_EQ(c->error, ECONNREFUSED);
+	free(c);
+	/* the state record was lost */
+	e = events_new();
+	ev_end(e, &CLIENT)->established_ns = 0;
+	CHECK_EQ(end_of(e, NULL), ENDED_CONNECT_FAILED);
+	/* accepted sockets and those open before us have no time either */
+	e = events_new();
+	ev_end(e, &SERVER)->established_ns = 0;
+	CHECK(end_of(e, NULL) != ENDED_CONNECT_FAILED);
+}
+
+TEST(conn, snapshot_alone)
+{
+	static const struct {
+		uint8_t state;
+		uint32_t error;
+		enum ended_by by;
+	} rows[] = {
+		{ STATE_FIN_WAIT1, 0, ENDED_FIN_SENT },
+		{ STATE_CLOSE_WAIT, 0, ENDED_FIN_RECEIVED },
+		{ STATE_CLOSE, ETIMEDOUT, ENDED_TIMEOUT },
+		{ STATE_CLOSE, ECONNRESET, ENDED_RST_RECEIVED },
+		{ STATE_CLOSE, ENETDOWN, ENDED_ERROR },
+		{ STATE_CLOSE, 0, ENDED_ABORTED },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct events *e = events_new();
+		struct wst_end_event *end = ev_end(e, &SERVER);
+
+		test_note("row %zu", i);
+		end->tcp.states[1] = rows[i].state;
+		end->tcp.error = rows[i].error;
+		CHECK_EQ(end_of(e, NULL), rows[i].by);
+	}
+}
+
+TEST(conn, hostile_state_count)
+{
+	struct events *e = events_new();
+
+	ev_end(e, &SERVER)->tcp.state_count = 255;
+	CHECK_EQ(end_of(e, NULL), ENDED_ABORTED);
+}
+
+TEST(conn, close_frame_of_the_server)
+{
+	struct events *e = events_new();
+	const struct close_frame *f;
+	struct conn *c;
+
+	ev_close(e, &SERVER, false, 1011, "db down");
+	c = conn_of(e);
+	f = &c->close[WST_OUT];
+	CHECK(f->seen && f->has_code);
+	CHECK_EQ(f->code, 1011);
+	CHECK_STR(f->reason, "db down");
+	CHECK_EQ(f->reason_bytes, 7);
+	CHECK_EQ(f->ts_ns, EVENTS_START_NS);
+	CHECK(!c->close[WST_IN].seen);
+	CHECK(conn_is_websocket(c));
+	free(c);
+}
+
+TEST(conn, empty_close_frame)
+{
+	struct events *e = events_new();
+	struct conn *c;
+
+	ev_close(e, &SERVER, true, 0, NULL);
+	c = conn_of(e);
+	CHECK(c->close[WST_IN].seen && !c->close[WST_IN].has_code);
+	free(c);
+}
+
+/* Pieces of every size, in order and backwards, as the wire had them: masked. */
+TEST(conn, close_frame_in_pieces)
+{
+	const char *reason = "going away, see you later";
+
+	for (uint8_t size = 1; size <= 27; size++) {
+		for (int backwards = 0; backwards <= 1; backwards++) {
+			struct events *whole = events_new(), *e = events_new();
+			const struct wst_frame_event *w = ev_close(whole, &SERVER, true, 1001,
+								   reason);
+			uint8_t count = (uint8_t)((w->len + size - 1) / size);
+			const struct close_frame *f;
+			struct conn *c;
+
+			for (uint8_t n = 0; n < count; n++) {
+				uint8_t at = (uint8_t)((backwards ? count - 1 - n : n) * size);
+				struct wst_frame_event *p = ev_close(e, &SERVER, true, 1001,
+								     reason);
+
+				p->offset = at;
+				p->len = w->len - at < size ? (uint8_t)(w->len - at) : size;
+				memmove(p->data, w->data + at, p->len);
+				p->seq += at;
+			}
+			c = conn_of(e);
+			f = &c->close[WST_IN];
+			test_note("pieces of %u, backwards %d", size, backwards);
+			CHECK_EQ(f->code, 1001);
+			CHECK_STR(f->reason, reason);
+			events_free(whole);
+			free(c);
+		}
+	}
+}
+
+TEST(conn, close_frame_piece_missing)
+{
+	struct events *e = events_new();
+	struct wst_frame_event *f = ev_close(e, &SERVER, false, 1000, "abcdef");
+	struct conn *c;
+
+	f->len = 4;
+	f = ev_close(e, &SERVER, false, 1000, "abcdef");
+	f->offset = 6;
+	memmove(f->data, f->data + 6, 2);
+	f->len = 2;
+	c = conn_of(e);
+	CHECK_STR(c->close[WST_OUT].reason, "ab");
+	CHECK_EQ(c->close[WST_OUT].have_bytes, 4);
+	free(c);
+}
+
+TEST(conn, first_close_frame_wins)
+{
+	struct events *e = events_new();
+	struct conn *c;
+
+	ev_close(e, &SERVER, false, 1000, "first");
+	ev_close(e, &SERVER, false, 1000, "first");
+	ev_close(e, &SERVER, false, 1011, "the second");
+	ev_close(e, &SERVER, true, 1001, "other way");
+	c = conn_of(e);
+	CHECK_EQ(c->close[WST_OUT].code, 1000);
+	CHECK_STR(c->close[WST_OUT].reason, "first");
+	CHECK_EQ(c->close[WST_IN].code, 1001);
+	free(c);
+}
+
+TEST(conn, longest_close_frame)
+{
+	struct events *e = events_new();
+	char reason[124];
+	struct conn *c;
+
+	memset(reason, 'r', 123);
+	reason[123] = '\0';
+	ev_close(e, &SERVER, true, 4999, reason);
+	c = conn_of(e);
+	CHECK_STR(c->close[WST_IN].reason, reason);
+	CHECK_EQ(c->close[WST_IN].reason_bytes, 123);
+	free(c);
+}
+
+TEST(conn, illegal_frames)
+{
+	struct events *e = events_new();
+	struct conn *c;
+
+	ev_illegal(e, &SERVER, true, WST_FAULT_RSV);
+	events_pass_ms(e, 1);
+	ev_http_text(e, &SERVER, "HTTP/1.1 502 Bad Gateway\r\nServer: x");
+	c = conn_of(e);
+	CHECK_EQ(c->bad_frame.kind, WST_FRAME_ILLEGAL);
+	CHECK_EQ(c->bad_frame.faults, WST_FAULT_RSV);
+	CHECK_EQ(c->bad_frame.direction, WST_IN);
+	free(c);
+	e = events_new();
+	ev_http_text(e, &SERVER, "HTTP/1.1 502 Bad Gateway\r\nServer: x");
+	c = conn_of(e);
+	CHECK_EQ(c->bad_frame.kind, WST_FRAME_HTTP_TEXT);
+	CHECK_STR(c->bad_frame.text, "HTTP/1.1 502 Bad Gateway");
+	CHECK(conn_is_websocket(c));
+	free(c);
+}
+
+TEST(conn, illegal_close_frame)
+{
+	struct events *e = events_new();
+	struct wst_frame_event *f = ev_close(e, &SERVER, false, 0, NULL);
+	struct conn *c;
+
+	f->payload_len = f->len = 1;
+	f->header[1] = 1;
+	f->faults = WST_FAULT_CLOSE_LENGTH;
+	c = conn_of(e);
+	CHECK(c->close[WST_OUT].seen && !c->close[WST_OUT].has_code);
+	CHECK_EQ(c->bad_frame.kind, WST_FRAME_ILLEGAL);
+	CHECK_EQ(c->bad_frame.faults, WST_FAULT_CLOSE_LENGTH);
+	free(c);
+}
+
+TEST(conn, hostile_frames)
+{
+	struct events *e = events_new();
+	struct wst_frame_event *f = ev_close(e, &SERVER, true, 1000, "x"), good = *f;
+	struct conn *c = calloc(1, sizeof(*c));
+
+	REQUIRE(c);
+	f->direction = 2;
+	CHECK_EQ(conn_apply(c, &f->h), -EINVAL);
+	*f = good;
+	f->header_len = 15;
+	CHECK_EQ(conn_apply(c, &f->h), -EINVAL);
+	*f = good;
+	f->header_len = 3; /* no room for the mask that it announces */
+	CHECK_EQ(conn_apply(c, &f->h), -EINVAL);
+	*f = good;
+	f->header_len = 0;
+	CHECK_EQ(conn_apply(c, &f->h), -EINVAL);
+	*f = good;
+	f->len = 200;
+	CHECK_EQ(conn_apply(c, &f->h), -EINVAL);
+	*f = good;
+	f->offset = 127;
+	CHECK_EQ(conn_apply(c, &f->h), -EINVAL);
+	*f = good;
+	f->kind = 9;
+	CHECK_EQ(conn_apply(c, &f->h), -EINVAL);
+	CHECK(!c->close[WST_IN].seen);
+	*f = good;
+	f->payload_len = UINT64_MAX;
+	f->len = 128;
+	CHECK_EQ(conn_apply(c, &f->h), 0);
+	CHECK_EQ(c->close[WST_IN].have_bytes, WST_CONTROL_PAYLOAD_BYTES);
+	events_free(e);
+	free(c);
+}
+
+TEST(conn, hostile_records)
+{
+	struct events *e = events_new();
+	struct conn *c = calloc(1, sizeof(*c));
+
+	REQUIRE(c);
+	ev_open(e, &SERVER);
+	ev_state(e, &SERVER, STATE_ESTABLISHED, STATE_CLOSE);
+	ev_reset(e, &SERVER, WST_IN);
+	ev_error(e, &SERVER, ETIMEDOUT);
+	ev_close(e, &SERVER, false, 1000, NULL);
+	ev_end(e, &SERVER);
+	for (size_t i = 0; i < e->count; i++) {
+		e->records[i]->size--;
+		CHECK_EQ(conn_apply(c, e->records[i]), -EINVAL);
+		e->records[i]->size++;
+		e->records[i]->ts_ns = 0;
+		CHECK_EQ(conn_apply(c, e->records[i]), -EINVAL);
+	}
+	events_free(e);
+	e = events_new();
+	ev_state(e, &SERVER, 0, STATE_CLOSE);
+	ev_state(e, &SERVER, STATE_ESTABLISHED, 200);
+	ev_reset(e, &SERVER, 7);
+	for (size_t i = 0; i < e->count; i++)
+		CHECK_EQ(conn_apply(c, e->records[i]), -EINVAL);
+	CHECK_EQ(conn_ended_by(c, NULL), ENDED_NOT);
+	CHECK(!c->has_end && !c->tuple_known);
+	events_free(e);
+	free(c);
+}
+
+TEST(conn, tuples)
+{
+	struct wst_tuple client = events_tuple(&CLIENT), server = events_tuple(&SERVER);
+	struct side a = CLIENT, b = SERVER;
+
+	CHECK(tuples_mirrored(&client, &server));
+	CHECK(!tuples_mirrored(&client, &client));
+	CHECK(tuples_equal(&client, &client));
+	server.remote_port++;
+	CHECK(!tuples_mirrored(&client, &server));
+	/* two network namespaces have a loopback each */
+	a.local = a.remote = b.local = b.remote = "127.0.0.1";
+	client = events_tuple(&a);
+	server = events_tuple(&b);
+	CHECK(!tuples_mirrored(&client, &server));
+	server.netns = client.netns;
+	CHECK(tuples_mirrored(&client, &server));
+	a.local = a.remote = b.local = b.remote = "::1";
+	client = events_tuple(&a);
+	server = events_tuple(&b);
+	CHECK(!tuples_mirrored(&client, &server));
+}
+
+TEST(conn, names_of_ends)
+{
+	CHECK_STR(ended_by_name(ENDED_NOT), "open");
+	CHECK_STR(ended_by_name(ENDED_FIN_SENT), "fin_sent");
+	CHECK_STR(ended_by_name(ENDED_FIN_RECEIVED), "fin_received");
+	CHECK_STR(ended_by_name(ENDED_RST_SENT), "rst_sent");
+	CHECK_STR(ended_by_name(ENDED_RST_RECEIVED), "rst_received");
+	CHECK_STR(ended_by_name(ENDED_TIMEOUT), "timeout");
+	CHECK_STR(ended_by_name(ENDED_ERROR), "error");
+	CHECK_STR(ended_by_name(ENDED_ABORTED), "aborted");
+	CHECK_STR(ended_by_name(ENDED_CONNECT_FAILED), "connect_failed");
+}

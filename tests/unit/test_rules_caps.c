@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What was not seen lowers the confidence, and the evidence says so. */
+#include "test.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "events.h"
+#include "story.h"
+
+static void check_capped(struct story *st, const char *fact)
+{
+	CHECK_EQ(story_verdict(st)->confidence, CONFIDENCE_MEDIUM);
+	CHECK(story_evidence(st, fact) != NULL);
+	story_done(st);
+}
+
+static void begin_closed(struct story *st)
+{
+	story_begin(st, STORY_DIRECT);
+	story_fin(st, STORY_SERVER_LEG);
+}
+
+static void lose_sync(struct story *st, int direction)
+{
+	for (unsigned int i = 0; i < st->s.leg_count; i++) {
+		struct conn *c = &st->conns[i];
+
+		c->walk[direction == WST_IN ? conn_from_client(c) : conn_from_server(c)].flags |=
+			WST_WALK_LOST;
+	}
+}
+
+TEST(rules_caps, lost_events)
+{
+	struct story st;
+
+	begin_closed(&st);
+	st.s.losses_at_start = 5;
+	st.s.losses_at_end = 12;
+	story_verdict(&st);
+	CHECK_STR(story_evidence(&st, "lost_events"),
+		  "7 events were lost while the session lived: facts may be missing");
+	check_capped(&st, "lost_events");
+}
+
+TEST(rules_caps, losses_of_earlier_times_do_not_count)
+{
+	struct story st;
+
+	begin_closed(&st);
+	st.s.losses_at_start = st.s.losses_at_end = 12;
+	CHECK_EQ(story_verdict(&st)->confidence, CONFIDENCE_HIGH);
+	CHECK(story_evidence(&st, "lost_events") == NULL);
+	story_done(&st);
+}
+
+TEST(rules_caps, a_quoted_frame_stands)
+{
+	struct story st;
+
+	begin_closed(&st);
+	story_close_frame(&st, false, 1011, "");
+	st.s.losses_at_end = 12;
+	lose_sync(&st, WST_OUT);
+	st.conns[0].open_flags |= WST_OPEN_MIDSTREAM;
+	CHECK_EQ(story_verdict(&st)->confidence, CONFIDENCE_HIGH);
+	CHECK_EQ(st.v.alternative_count, 0);
+	story_done(&st);
+}
+
+TEST(rules_caps, lost_sync_in_one_direction)
+{
+	struct story st;
+
+	for (int direction = 0; direction < 2; direction++) {
+		begin_closed(&st);
+		lose_sync(&st, direction);
+		story_verdict(&st);
+		CHECK_EQ(st.v.alternative_count, 1);
+		CHECK_STR(st.v.alternatives[0], "session.normal");
+		check_capped(&st, "frames_not_followed");
+	}
+}
+
+/* The other socket of the connection carries the same frames. */
+TEST(rules_caps, one_leg_in_sync_is_enough)
+{
+	struct story st;
+
+	begin_closed(&st);
+	st.conns[STORY_CLIENT_LEG].walk[WST_OUT].flags |= WST_WALK_LOST;
+	CHECK_EQ(story_verdict(&st)->confidence, CONFIDENCE_HIGH);
+	story_done(&st);
+}
+
+TEST(rules_caps, mid_stream)
+{
+	struct story st;
+
+	begin_closed(&st);
+	st.conns[STORY_SERVER_LEG].open_flags |= WST_OPEN_MIDSTREAM;
+	check_capped(&st, "mid_stream");
+}
+
+TEST(rules_caps, encrypted)
+{
+	struct story st;
+
+	begin_closed(&st);
+	for (unsigned int i = 0; i < st.s.leg_count; i++) {
+		memset(st.conns[i].walk, 0, sizeof(st.conns[i].walk));
+		st.conns[i].tcp.flags |= WST_TCP_TLS | WST_TCP_TLS_DATA;
+	}
+	check_capped(&st, "encrypted");
+}
+
+TEST(rules_caps, no_end_record)
+{
+	struct story st;
+
+	story_begin(&st, STORY_SERVER_ONLY);
+	story_fin(&st, 0)->has_end = false;
+	check_capped(&st, "frames_not_followed");
+}
+
+/* No frame can keep a process from having been killed. */
+TEST(rules_caps, death_needs_no_frames)
+{
+	struct story st;
+
+	story_begin(&st, STORY_DIRECT);
+	story_signal(&st, STORY_SERVER_PID, SIGKILL, 77, -1);
+	story_died(&st, STORY_SERVER_LEG, SIGKILL);
+	lose_sync(&st, WST_IN);
+	st.conns[STORY_SERVER_LEG].open_flags |= WST_OPEN_MIDSTREAM;
+	CHECK_EQ(story_verdict(&st)->confidence, CONFIDENCE_HIGH);
+	story_done(&st);
+}
+
+TEST(rules_caps, kernel_without_reset_reasons)
+{
+	struct events *e = events_new();
+	struct story st;
+	struct conn *c;
+
+	story_begin(&st, STORY_DIRECT);
+	ev_host(e)->flags = 0;
+	CHECK_EQ(track_apply(st.track, e->records[0]), 0);
+	events_free(e);
+	c = story_rst(&st, STORY_SERVER_LEG, WST_REASON_NONE);
+	c->tcp.unread_bytes = 12;
+	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.aborted_with_unread_data");
+	check_capped(&st, "no_reset_reasons");
+}
+
+/* A rule may not fill the list so that the reasons of its doubt find no room. */
+TEST(rules_caps, reasons_find_room)
+{
+	struct story st;
+	struct conn *c;
+
+	story_begin(&st, STORY_DIRECT);
+	story_signal(&st, STORY_SERVER_PID, SIGTERM, 77, -20);
+	story_signal(&st, STORY_SERVER_PID, SIGKILL, 77, -1);
+	story_oom(&st, STORY_SERVER_PID);
+	c = story_died(&st, STORY_SERVER_LEG, 1 << 8);
+	c->rst_out_ns = STORY_END_NS;
+	c->reset_reason = STORY_ABORT_ON_CLOSE;
+	c->tcp.unacked_bytes = c->tcp.unread_bytes = c->tcp.unsent_bytes = c->tcp.probes = 1;
+	c->tcp.send_window = 0;
+	c->tcp.last_segment_in_ns = STORY_OPENED_NS;
+	st.s.losses_at_end = 1;
+	lose_sync(&st, WST_IN);
+	story_verdict(&st);
+	CHECK(st.v.evidence.count <= EVIDENCE_MAX);
+	CHECK(story_evidence(&st, "lost_events") != NULL);
+	CHECK(story_evidence(&st, "frames_not_followed") != NULL);
+	story_done(&st);
+}
+
+/* Never sure when it does not know, and never sure of anything but what was seen. */
+TEST(rules_caps, unknown_lists_what_was_seen)
+{
+	struct story st;
+
+	story_begin(&st, STORY_SERVER_ONLY);
+	st.conns[0].error = 75;
+	st.conns[0].error_ns = st.conns[0].closed_ns = STORY_END_NS;
+	st.conns[0].tcp.unread_bytes = 7;
+	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.unknown");
+	CHECK_EQ(st.v.confidence, CONFIDENCE_LOW);
+	CHECK_STR(story_evidence(&st, "unread_data"), "7 bytes received were not read by the process");
+	CHECK(story_evidence(&st, "errno") != NULL);
+	CHECK(story_evidence(&st, "no_close_frame") != NULL);
+	story_done(&st);
+}

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Who ended it, seen from every place where a tracer can stand. */
+#include "test.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "story.h"
+
+static void check_verdict(struct story *st, const char *cause, enum initiator by)
+{
+	CHECK_STR(verdict_cause_id(story_verdict(st)), cause);
+	CHECK_EQ(st->v.close.initiator, by);
+	CHECK_EQ(st->v.close.code, 1006);
+	story_done(st);
+}
+
+TEST(rules_end, closer_on_each_leg)
+{
+	static const struct {
+		enum story_shape shape;
+		unsigned int leg;
+		enum initiator by;
+	} rows[] = {
+		{ STORY_DIRECT, STORY_CLIENT_LEG, BY_CLIENT },
+		{ STORY_DIRECT, STORY_SERVER_LEG, BY_SERVER },
+		{ STORY_SERVER_ONLY, 0, BY_SERVER },
+		{ STORY_CLIENT_ONLY, 0, BY_CLIENT },
+		{ STORY_PROXIED, STORY_CLIENT_LEG, BY_CLIENT },
+		{ STORY_PROXIED, STORY_PROXY_IN, BY_PROXY },
+		{ STORY_PROXIED, STORY_PROXY_OUT, BY_PROXY },
+		{ STORY_PROXIED, STORY_BACKEND_LEG, BY_SERVER },
+		{ STORY_PROXY_ONLY, 0, BY_PROXY },
+		{ STORY_PROXY_ONLY, 1, BY_PROXY },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct story st;
+
+		test_note("row %zu", i);
+		story_begin(&st, rows[i].shape);
+		story_fin(&st, rows[i].leg);
+		check_verdict(&st, "session.closed_without_close_frame", rows[i].by);
+	}
+}
+
+TEST(rules_end, from_outside_on_each_leg)
+{
+	static const struct {
+		enum story_shape shape;
+		unsigned int leg;
+		enum initiator by;
+	} rows[] = {
+		{ STORY_SERVER_ONLY, 0, BY_CLIENT },
+		{ STORY_CLIENT_ONLY, 0, BY_SERVER },
+		{ STORY_PROXY_ONLY, 0, BY_CLIENT },
+		{ STORY_PROXY_ONLY, 1, BY_SERVER },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct story st;
+
+		test_note("row %zu", i);
+		story_begin(&st, rows[i].shape);
+		story_fin_received(&st, rows[i].leg);
+		check_verdict(&st, "session.peer_closed_without_close_frame", rows[i].by);
+		story_begin(&st, rows[i].shape);
+		story_rst_received(&st, rows[i].leg);
+		check_verdict(&st, "session.peer_reset", rows[i].by);
+	}
+}
+
+/* nginx makes a plain close on the client's leg of whatever happens behind it. */
+static void proxy_closes_client_leg(struct story *st)
+{
+	struct conn *in = &st->conns[STORY_PROXY_IN], *browser = &st->conns[STORY_CLIENT_LEG];
+
+	in->closed_by_process = true;
+	in->closer = in->owner;
+	in->closer_ns = in->fin_out_ns = in->closed_ns = STORY_END_NS + 2 * STORY_MS;
+	browser->fin_in_ns = browser->closed_ns = STORY_END_NS + 3 * STORY_MS;
+}
+
+TEST(rules_end, proxy_hides_who_died)
+{
+	struct story st;
+
+	story_begin(&st, STORY_PROXIED);
+	story_signal(&st, STORY_SERVER_PID, SIGKILL, 77, -1);
+	story_died(&st, STORY_BACKEND_LEG, SIGKILL);
+	proxy_closes_client_leg(&st);
+	story_verdict(&st);
+	CHECK_STR(st.v.summary, "backend chat-server (pid 200) was killed with SIGKILL");
+	CHECK_STR(story_evidence(&st, "signal"), "SIGKILL (9) was sent to pid 200 by systemd (pid 77)");
+	check_verdict(&st, "session.process_killed", BY_SERVER);
+}
+
+TEST(rules_end, proxy_hides_a_reset)
+{
+	struct story st;
+
+	story_begin(&st, STORY_PROXIED);
+	story_rst(&st, STORY_BACKEND_LEG, STORY_ABORT_ON_LINGER);
+	proxy_closes_client_leg(&st);
+	check_verdict(&st, "session.aborted_by_application", BY_SERVER);
+}
+
+/* The record of the sender says more than that of the receiver, even if its clock is a little late. */
+TEST(rules_end, receiver_seen_before_sender)
+{
+	struct story st;
+
+	story_begin(&st, STORY_DIRECT);
+	story_fin(&st, STORY_SERVER_LEG);
+	st.conns[STORY_CLIENT_LEG].fin_in_ns = STORY_END_NS - 1000;
+	check_verdict(&st, "session.closed_without_close_frame", BY_SERVER);
+}
+
+TEST(rules_end, nobody_here_sent_it)
+{
+	struct story st;
+
+	story_begin(&st, STORY_DIRECT);
+	story_rst_received(&st, STORY_CLIENT_LEG);
+	story_verdict(&st);
+	CHECK(story_evidence(&st, "not_sent_by_peer") != NULL);
+	CHECK_EQ(st.v.confidence, CONFIDENCE_MEDIUM);
+	check_verdict(&st, "session.peer_reset", BY_NETWORK);
+}
+
+TEST(rules_end, lost_record_of_the_reset)
+{
+	struct story st;
+
+	story_begin(&st, STORY_SERVER_ONLY);
+	st.conns[0].error = ECONNRESET;
+	st.conns[0].error_ns = st.conns[0].closed_ns = STORY_END_NS;
+	check_verdict(&st, "session.peer_reset", BY_CLIENT);
+}
+
+TEST(rules_end, timeouts_blame_the_network)
+{
+	struct story st;
+	struct conn *c;
+
+	story_begin(&st, STORY_SERVER_ONLY);
+	c = story_timeout(&st, 0);
+	c->tcp.unacked_bytes = 10;
+	story_verdict(&st);
+	CHECK_STR(st.v.summary, "the client stopped acknowledging data until the kernel gave up (ETIMEDOUT)");
+	check_verdict(&st, "session.network_timeout", BY_NETWORK);
+
+	/* the keepalive timer's RST comes before its ETIMEDOUT */
+	story_begin(&st, STORY_CLIENT_ONLY);
+	c = story_timeout(&st, 0);
+	c->rst_out_ns = STORY_END_NS - 1000;
+	c->reset_active = true;
+	c->reset_reason = STORY_KEEPALIVE_TIMEOUT;
+	c->tcp.probes = 3;
+	c->tcp.flags = WST_TCP_KEEPALIVE;
+	check_verdict(&st, "session.keepalive_timeout", BY_NETWORK);
+}
+
+/* Who gives up waiting for a reader that never reads is no victim of the network. */
+TEST(rules_end, zero_window_is_not_surely_the_network)
+{
+	struct story st;
+	struct conn *c;
+
+	story_begin(&st, STORY_SERVER_ONLY);
+	c = story_timeout(&st, 0);
+	c->tcp.unacked_bytes = 10;
+	c->tcp.send_window = 0;
+	CHECK_EQ(story_verdict(&st)->confidence, CONFIDENCE_MEDIUM);
+	CHECK(story_evidence(&st, "zero_window") != NULL);
+	story_done(&st);
+}
+
+TEST(rules_end, reset_by_the_kernel_alone)
+{
+	struct story st;
+
+	story_begin(&st, STORY_SERVER_ONLY);
+	st.conns[0].rst_out_ns = st.conns[0].closed_ns = STORY_END_NS;
+	check_verdict(&st, "session.unknown", BY_KERNEL);
+}
+
+TEST(rules_end, handled_sigterm)
+{
+	struct story st;
+
+	/* its handler closed the sockets, and it left a second later */
+	story_begin(&st, STORY_DIRECT);
+	story_signal(&st, STORY_SERVER_PID, SIGTERM, 1, -5000);
+	story_fin(&st, STORY_SERVER_LEG);
+	story_exit(&st, STORY_SERVER_PID, 0, 1000);
+	CHECK_EQ(story_verdict(&st)->confidence, CONFIDENCE_HIGH);
+	check_verdict(&st, "session.process_terminated", BY_SERVER);
+
+	/* still at it, right after the signal */
+	story_begin(&st, STORY_DIRECT);
+	story_signal(&st, STORY_SERVER_PID, SIGTERM, 1, -10);
+	story_fin(&st, STORY_SERVER_LEG);
+	CHECK_EQ(story_verdict(&st)->confidence, CONFIDENCE_HIGH);
+	story_done(&st);
+
+	/* alive, half a minute after it */
+	story_begin(&st, STORY_DIRECT);
+	story_signal(&st, STORY_SERVER_PID, SIGTERM, 1, -30000);
+	story_fin(&st, STORY_SERVER_LEG);
+	CHECK_EQ(story_verdict(&st)->confidence, CONFIDENCE_MEDIUM);
+	CHECK_EQ(st.v.alternative_count, 1);
+	CHECK_STR(st.v.alternatives[0], "session.closed_without_close_frame");
+	story_done(&st);
+
+	/* long ago: it means to live on */
+	story_begin(&st, STORY_DIRECT);
+	story_signal(&st, STORY_SERVER_PID, SIGINT, 1, -300000);
+	story_fin(&st, STORY_SERVER_LEG);
+	check_verdict(&st, "session.closed_without_close_frame", BY_SERVER);
+}
+
+TEST(rules_end, grace_ran_out)
+{
+	struct story st;
+
+	story_begin(&st, STORY_DIRECT);
+	story_signal(&st, STORY_SERVER_PID, SIGTERM, 1, -10000);
+	story_signal(&st, STORY_SERVER_PID, SIGKILL, 1, -1);
+	story_died(&st, STORY_SERVER_LEG, SIGKILL);
+	story_verdict(&st);
+	CHECK_EQ(st.v.confidence, CONFIDENCE_HIGH);
+	check_verdict(&st, "session.process_killed", BY_SERVER);
+}
+
+TEST(rules_end, client_process_died)
+{
+	struct story st;
+
+	story_begin(&st, STORY_PROXIED);
+	story_signal(&st, STORY_CLIENT_PID, SIGKILL, 77, -1);
+	story_died(&st, STORY_CLIENT_LEG, SIGKILL);
+	story_verdict(&st);
+	CHECK_STR(st.v.summary, "client browser (pid 100) was killed with SIGKILL");
+	CHECK_STR(st.v.user_message, "The chat client was stopped. Please try again in a moment.");
+	check_verdict(&st, "session.process_killed", BY_CLIENT);
+}
+
+TEST(rules_end, proxy_process_died)
+{
+	struct story st;
+
+	story_begin(&st, STORY_PROXIED);
+	story_died(&st, STORY_PROXY_OUT, SIGSEGV);
+	story_verdict(&st);
+	CHECK_STR(st.v.summary, "proxy nginx (pid 300) crashed");
+	check_verdict(&st, "session.process_crashed", BY_PROXY);
+}
+
+TEST(rules_end, exit_status_is_told)
+{
+	struct story st;
+
+	story_begin(&st, STORY_DIRECT);
+	story_died(&st, STORY_SERVER_LEG, 3 << 8);
+	story_verdict(&st);
+	CHECK_STR(story_evidence(&st, "process_exit"), "pid 200 exited with status 3");
+	check_verdict(&st, "session.process_exited", BY_SERVER);
+}
+
+/* The EXIT record may be lost; the closing of the socket has the status too. */
+TEST(rules_end, exit_known_from_the_socket_alone)
+{
+	struct story st;
+	struct conn *c;
+
+	story_begin(&st, STORY_DIRECT);
+	c = story_fin(&st, STORY_SERVER_LEG);
+	c->closer_exiting = true;
+	c->closer_exit_code = SIGABRT | 0x80;
+	story_verdict(&st);
+	CHECK_STR(story_evidence(&st, "process_exit"), "pid 200 died of SIGABRT (6), core dumped");
+	check_verdict(&st, "session.process_crashed", BY_SERVER);
+}
+
+/* A backend that refused before another one took over is not what ended the session. */
+TEST(rules_end, refused_try_of_the_proxy)
+{
+	struct story st;
+
+	story_begin(&st, STORY_PROXIED);
+	st.conns[STORY_PROXY_OUT].handshake.status = 502;
+	st.conns[STORY_PROXY_OUT].fin_in_ns = STORY_OPENED_NS;
+	st.conns[STORY_BACKEND_LEG].handshake.status = 502;
+	st.conns[STORY_BACKEND_LEG].fin_out_ns = STORY_OPENED_NS;
+	story_fin(&st, STORY_CLIENT_LEG);
+	check_verdict(&st, "session.closed_without_close_frame", BY_CLIENT);
+}
+
+TEST(rules_end, connect_failures)
+{
+	static const struct {
+		uint32_t error;
+		enum initiator by;
+	} rows[] = {
+		{ ECONNREFUSED, BY_SERVER },
+		{ ETIMEDOUT, BY_NETWORK },
+		{ EHOSTUNREACH, BY_NETWORK },
+		{ EADDRNOTAVAIL, BY_KERNEL },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct story st;
+
+		test_note("errno %u", rows[i].error);
+		story_begin(&st, STORY_CLIENT_ONLY);
+		story_unconnected(&st, rows[i].error);
+		CHECK_EQ(story_verdict(&st)->close.initiator, rows[i].by);
+		CHECK_EQ(st.v.close.code, 1006);
+		story_done(&st);
+	}
+}
+
+/* A client with a timeout of its own: the network is to blame all the same. */
+TEST(rules_end, client_stops_waiting_for_syn_ack)
+{
+	struct story st;
+
+	story_begin(&st, STORY_CLIENT_ONLY);
+	story_unconnected(&st, 0);
+	st.conns[0].syn_retransmits = 1;
+	CHECK_EQ(story_verdict(&st)->confidence, CONFIDENCE_HIGH);
+	check_verdict(&st, "connect.timeout", BY_NETWORK);
+}
+
+TEST(rules_end, refused_on_this_host)
+{
+	struct story st;
+
+	story_begin(&st, STORY_CLIENT_ONLY);
+	story_unconnected(&st, ECONNREFUSED);
+	story_verdict(&st);
+	CHECK(story_evidence(&st, "no_listener") == NULL);
+	memcpy(st.conns[0].tuple.remote, st.conns[0].tuple.local, 16);
+	story_verdict(&st);
+	CHECK(story_evidence(&st, "no_listener") != NULL);
+	story_done(&st);
+}
