@@ -64,10 +64,27 @@ static bool is_unreportable(uint16_t code)
 	return !close_code_is_legal(code) && !(code >= 1016 && code <= 2999);
 }
 
+/*
+ * A client that fails the connection (RFC 6455, 7.1.7) says why in a Close frame and stops reading,
+ * so it reports 1006 whatever the server answers. Libraries send these codes, applications do not.
+ */
+static bool failed_by_client(const struct facts *f)
+{
+	const struct close_frame *frame = f->close.from_client;
+	uint16_t code = frame && frame->has_code ? frame->code : 0;
+
+	if (code != CLOSE_PROTOCOL_ERROR && code != 1003 && code != 1007 && code != 1009 &&
+	    code != 1010)
+		return false;
+	return first_sighting_ns(f->session, true) <= first_sighting_ns(f->session, false);
+}
+
 static uint16_t reported_code(const struct facts *f)
 {
 	const struct close_view *close = &f->close;
 
+	if (failed_by_client(f))
+		return CLOSE_ABNORMAL;
 	if (reached_client(f))
 		return close->from_server->has_code && is_unreportable(close->from_server->code) ?
 			       CLOSE_ABNORMAL :
@@ -136,6 +153,13 @@ static enum initiator final_initiator(const struct facts *f)
 	return f->closing.frame ? f->closing.sender : BY_UNKNOWN;
 }
 
+/* A tab that is gone waits for nothing, and an error is one whether or not it is answered. */
+static bool closing_needs_no_answer(const struct closing_story *closing)
+{
+	return !close_code_is_benign(closing->code) ||
+	       (closing->sender == BY_CLIENT && closing->code == CLOSE_GOING_AWAY);
+}
+
 static void fill_closing(struct facts *f)
 {
 	struct closing_story *closing = &f->closing;
@@ -152,7 +176,7 @@ static void fill_closing(struct facts *f)
 	closing->answered = f->close.from_client && f->close.from_server;
 	closing->explains_end = closing->answered || f->end.leg < 0 ||
 				closing->sender == f->end.by || !f->closer.exiting ||
-				!close_code_is_benign(closing->code);
+				closing_needs_no_answer(closing);
 }
 
 void facts_collect_closing(struct facts *f)

@@ -83,8 +83,9 @@ static enum confidence network_timeout(const struct facts *f, struct evidence *e
 {
 	const struct conn *c = f->end.conn;
 
-	if (f->end.how != ENDED_TIMEOUT || (c->has_end && !c->tcp.unacked_bytes &&
-					    !c->tcp.timeouts))
+	/* Unsent: this host could not even send them, and the kernel counts its attempts as probes. */
+	if (f->end.how != ENDED_TIMEOUT ||
+	    (c->has_end && !c->tcp.unacked_bytes && !c->tcp.unsent_bytes && !c->tcp.timeouts))
 		return CONFIDENCE_NONE;
 	add_all(ev, f);
 	/* A window of zero is a peer that does not read, not a path that is broken. */
@@ -97,7 +98,8 @@ static enum confidence keepalive_timeout(const struct facts *f, struct evidence 
 	const struct conn *c = f->end.conn;
 	bool probed = c->tcp.probes && (c->tcp.flags & WST_TCP_KEEPALIVE);
 
-	if (f->end.how != ENDED_TIMEOUT || !c->has_end || c->tcp.unacked_bytes)
+	if (f->end.how != ENDED_TIMEOUT || !c->has_end || c->tcp.unacked_bytes ||
+	    c->tcp.unsent_bytes)
 		return CONFIDENCE_NONE;
 	add_all(ev, f);
 	return (probed || reason_is(f, "TCP_KEEPALIVE_TIMEOUT")) && c->tcp.send_window ?

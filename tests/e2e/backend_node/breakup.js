@@ -9,10 +9,10 @@ function ready(socket) {
 // ws keeps its TCP socket to itself, but has called it _socket since version 3.
 const tcp = (socket) => socket._socket;
 
-// Data that arrives while reading is paused stays in the kernel, so that
-// close() finds it unread there.
+// Data that arrives while nobody reads stays in the kernel, so that close()
+// finds it unread there. pause() alone goes on reading into a buffer of 64 KiB.
 function leaveUnread(socket, holdMs) {
-  tcp(socket).pause();
+  tcp(socket)._handle.readStop();
   ready(socket);
   setTimeout(() => tcp(socket).destroy(), holdMs);
 }
