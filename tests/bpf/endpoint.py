@@ -48,6 +48,9 @@ class Endpoint:
         self.listener.bind((address, self.port))
         self.listener.listen(int(backlog or 16))
 
+    def unlisten(self, _=""):
+        self.listener.close()
+
     def accept(self, _=""):
         self.listener.settimeout(SEND_SECONDS)
         self.use(self.listener.accept()[0])
@@ -64,12 +67,16 @@ class Endpoint:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = sock
 
-    def connect(self, address):
+    def connect_port(self, argument):
+        address, _, port = argument.partition(",")
+        return self.connect(address, int(port))
+
+    def connect(self, address, port=None):
         """Says what went wrong instead of failing: that may be the point."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
-            sock.connect((address, self.port))
+            sock.connect((address, port or self.port))
         except OSError as error:
             sock.close()
             return error.strerror
@@ -104,7 +111,7 @@ class Endpoint:
         try:
             while self.sock.recv(65536):
                 pass
-        except (TimeoutError, OSError):
+        except OSError:
             pass
         self.sock.settimeout(SEND_SECONDS)
 
@@ -112,8 +119,9 @@ class Endpoint:
         try:
             while self.sock.recv(65536):
                 pass
-        except ConnectionResetError:
-            pass
+        except OSError as error:
+            return error.strerror or str(error)
+        return None
 
     # -- ends
 

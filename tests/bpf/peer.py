@@ -6,8 +6,8 @@
 
 c.STEP is done by the client, s.STEP by the server, which is another process. A step ends before the next begins.
 
-    listen[=ADDRESS[,BACKLOG]]  connect[=ADDRESS]  wire[=FIRST_SEQUENCE_NUMBER]
-    request[=PATH]  response[=STATUS]  handshake
+    listen[=ADDRESS[,BACKLOG]]  connect[=ADDRESS]  wire[=FIRST_SEQUENCE_NUMBER]  tun
+    request[=PATH[|HEADER...]]  response[=STATUS[|HEADER...]]  handshake
     X.text=BYTES  X.ping=BYTES  X.close=CODE[,REASON]  X.raw=HEX  X.ascii=TEXT ...
     X.hold ... X.flush          what lies between goes out in one call
     X.cut=1,2,3                 the next call is cut into segments of these sizes
@@ -152,8 +152,8 @@ class Play:
         self.port = port
         self.server_netns, self.client_netns = server_netns, client_netns
         self.remote = Remote(server_netns, port)
-        self.key = websocket.new_key()
-        self.wire = None
+        self.key = b""
+        self.wire = self.tun = None
         set_name("peer-client")
         say("client=%d" % os.getpid())
         enter_netns(client_netns)
@@ -178,21 +178,28 @@ class Play:
         else:
             say("connect: " + result)
 
-    def do_wire(self, isn):
+    def do_tun(self, _):
+        """198.18.1.2 is a host outside that never answers, until wire lends it a voice."""
         enter_netns(self.server_netns)
-        fd = open_tun()
+        self.tun = open_tun()
         enter_netns(self.client_netns)
+
+    def do_wire(self, isn):
+        self.do_tun("")
         self.do_listen("198.18.1.1")
-        self.wire = Wire(fd, self.port, int(isn or "1000", 0))
+        self.wire = Wire(self.tun, self.port, int(isn or "1000", 0))
         self.wire.connect()
         self.s.call("accept")
 
-    def do_request(self, path):
-        self.c.send(websocket.request(path or "/chat", self.key))
+    def do_request(self, argument):
+        path, *more = argument.split("|")
+        self.key = websocket.new_key()
+        self.c.send(websocket.request(path or "/chat", self.key, more))
 
-    def do_response(self, status):
+    def do_response(self, argument):
+        status, *more = argument.split("|")
         self.s.call("read_head")
-        self.s.send(websocket.response(int(status or 101), self.key))
+        self.s.send(websocket.response(int(status or 101), self.key, more))
 
     def do_handshake(self, _):
         self.do_request("")

@@ -14,36 +14,40 @@ def new_key():
     return base64.b64encode(os.urandom(16))
 
 
-def request(path, key):
-    return (b"GET " + path.encode() + b" HTTP/1.1\r\nHost: chat.test\r\n"
-            b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
-            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + key + b"\r\n\r\n")
+def head(*lines):
+    return "\r\n".join(lines + ("", "")).encode()
 
 
-def response(status, key):
+def request(path, key, more=()):
+    return head(f"GET {path} HTTP/1.1", "Host: chat.test", "Connection: Upgrade",
+                "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+                "Sec-WebSocket-Key: " + key.decode(), *more)
+
+
+def response(status, key, more=()):
     if status != 101:
-        return b"HTTP/1.1 %d Test\r\nContent-Length: 0\r\n\r\n" % status
-    accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
-    return (b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
-            b"Upgrade: websocket\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+        return head(f"HTTP/1.1 {status} Test", "Content-Length: 0", *more)
+    accept = base64.b64encode(hashlib.sha1(key + GUID).digest()).decode()
+    return head("HTTP/1.1 101 Switching Protocols", "Connection: Upgrade", "Upgrade: websocket",
+                "Sec-WebSocket-Accept: " + accept, *more)
 
 
 def frame(opcode, payload, masked, fin=True):
     size = len(payload)
-    head = bytes([(0x80 if fin else 0) | opcode])
+    start = bytes([(0x80 if fin else 0) | opcode])
     bit = 0x80 if masked else 0
     if size < 126:
-        head += bytes([bit | size])
+        start += bytes([bit | size])
     elif size < 65536:
-        head += struct.pack("!BH", bit | 126, size)
+        start += struct.pack("!BH", bit | 126, size)
     else:
-        head += struct.pack("!BQ", bit | 127, size)
+        start += struct.pack("!BQ", bit | 127, size)
     if not masked:
-        return head + payload
+        return start + payload
     mask = os.urandom(4)
     stream = (mask * (size // 4 + 1))[:size]
     hidden = int.from_bytes(payload, "big") ^ int.from_bytes(stream, "big")
-    return head + mask + hidden.to_bytes(size, "big")
+    return start + mask + hidden.to_bytes(size, "big")
 
 
 def named_frame(name, argument, masked):

@@ -17,7 +17,7 @@ run() {
 	local expected=$1 status=0
 	shift
 	if declare -F "$1" >/dev/null; then
-		"$@" >out 2>err || status=$?
+		("$@") >out 2>err || status=$? # it may exec
 	else
 		timeout 60 "$@" >out 2>err || status=$?
 	fi
@@ -91,16 +91,19 @@ started=()
 end_of_test() {
 	local status=$? one
 	for one in "${started[@]}"; do
-		kill -KILL "$one" 2>/dev/null || true
+		# Job control gave each a process group.
+		kill -KILL -- "-$one" "$one" 2>/dev/null || true
 	done
+	wait || true
 	exit "$status"
 }
 
 # Programs of wstrace in the kernel that no process holds. Other tracers may run beside the tests.
 loose_programs() {
-	comm -23 \
-		<(bpftool -j prog show | jq -r '.[] | select(.name // "" | startswith("handle_")) | .id' | sort) \
-		<(cat /proc/[0-9]*/fdinfo/* 2>/dev/null | sed -n 's/^prog_id:\t//p' | sort -u)
+	bpftool -j prog show |
+		jq -r '.[] | select(.name // "" | startswith("handle_")) | .id' | sort >programs
+	cat /proc/[0-9]*/fdinfo/* 2>/dev/null | sed -n 's/^prog_id:\t//p' | sort -u >held
+	comm -23 programs held
 }
 
 no_loose_programs() {
@@ -148,12 +151,12 @@ make_recording() {
 unprivileged() {
 	cp -f "$WSTRACE" "$WORK/wstrace"
 	chmod 755 "$WORK/wstrace"
-	setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all "$WORK/wstrace" "$@"
+	exec setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all "$WORK/wstrace" "$@"
 }
 
 # with_capabilities LIST COMMAND...: root with these alone (comma-separated, without cap_).
 with_capabilities() {
 	local list=$1
 	shift
-	setpriv "--bounding-set=-all,+${list//,/,+}" "$@"
+	exec setpriv "--bounding-set=-all,+${list//,/,+}" "$@"
 }

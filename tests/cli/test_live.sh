@@ -97,7 +97,7 @@ test_reader_is_stuck() {
 	local port begin
 	port=$(free_port)
 	mkfifo pipe
-	(exec 3<pipe && sleep 30) &
+	(exec 3<pipe; exec sleep 30) &
 	started+=($!)
 	start stuck sh -c 'exec "$0" trace --port "$1" >pipe' "$WSTRACE" "$port"
 	for ((i = 0; i < 150; i++)); do
@@ -163,4 +163,25 @@ test_idle_tracer_sleeps() {
 test_private_file_modes() {
 	run 0 "$WSTRACE" record --duration 0.2 recording.wst
 	[ "$(stat -c %a recording.wst)" = 600 ] || fail "$(stat -c %a recording.wst)"
+}
+
+# A tracer that is stopped cannot empty the ring buffer: what did not fit is counted and said, after
+# all capabilities are gone.
+test_losses_are_counted() {
+	local port
+	port=$(free_port)
+	start losses "$WSTRACE" trace --port "$port" --buffer-mib 1
+	kill -STOP "$pid"
+	for ((i = 0; i < 2500; i++)); do
+		# No subshell: a thousand processes would take their time.
+		{ exec 3<>"/dev/tcp/127.0.0.1/$port"; } 2>/dev/null || true
+	done
+	kill -CONT "$pid"
+	sleep 1.5
+	stop "$pid" INT
+	[ "$status" -eq 0 ] || fail "status $status"
+	says losses.err "ring buffer full"
+	jq -e 'select(.event.name == "agent" and .level == "warn") | .message' losses.out >agent ||
+		fail "no agent line"
+	says agent lost
 }

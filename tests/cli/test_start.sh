@@ -136,3 +136,13 @@ test_static_binary_needs_no_file() {
 		exec chroot root /wstrace trace --duration 0.3'
 	says err tracing
 }
+
+# A container that sees only itself works, but says so.
+test_own_namespaces_are_told() {
+	run 0 unshare -C "$WSTRACE" trace --duration 0.2
+	says err tracing "cgroup namespace" "--cgroupns host"
+	run 0 unshare -fp --mount-proc "$WSTRACE" trace --duration 0.2
+	says err tracing "pid namespace" "--pid host"
+	run 0 "$WSTRACE" trace --duration 0.2
+	if grep -q warning err; then fail "$(cat err)"; fi
+}

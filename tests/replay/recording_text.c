@@ -78,30 +78,80 @@ static int pack(const char *from, const char *to_path, bool bare)
 	return result ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int dump(const char *path)
+/* Calls fn for each record. Returns the offset behind the last whole one that it took. */
+static size_t each_record(const char *bytes, size_t len, bool (*fn)(void *arg, union record *r),
+			  void *arg)
 {
-	size_t len, at = sizeof(struct recording_header);
-	char *bytes = read_file(path, &len);
+	size_t at = sizeof(struct recording_header);
 	union record record;
 
-	if (!bytes || len < at || memcmp(bytes, RECORDING_MAGIC, 8)) {
-		fprintf(stderr, "%s: no recording\n", path);
-		free(bytes);
-		return EXIT_FAILURE;
-	}
 	for (; at + sizeof(record.h) <= len; at += record.h.size) {
 		memcpy(&record.h, bytes + at, sizeof(record.h));
 		if (record.h.size < sizeof(record.h) || record.h.size > sizeof(record) ||
 		    record.h.size > len - at)
 			break;
 		memcpy(record.bytes, bytes + at, record.h.size);
-		if (notation_print(stdout, &record.h))
+		if (!fn(arg, &record))
 			break;
 	}
-	if (at != len)
-		fprintf(stderr, "%s: stopped at offset %zu of %zu\n", path, at, len);
+	return at;
+}
+
+/* Reasons that records refer to: a kernel has more than a hundred, and their names would bury the rest. */
+struct reasons {
+	bool reset[1024], drop[1024];
+};
+
+static void note_reason(bool *used, uint32_t reason)
+{
+	if (reason < 1024)
+		used[reason] = true;
+}
+
+static bool note_reasons(void *arg, union record *r)
+{
+	struct reasons *used = arg;
+
+	if (r->h.type == WST_EV_RESET)
+		note_reason(used->reset, ((struct wst_reset_event *)r)->reason);
+	else if (r->h.type == WST_EV_DROP)
+		note_reason(used->drop, ((struct wst_drop_event *)r)->reason);
+	else if (r->h.type == WST_EV_END && ((struct wst_end_event *)r)->tcp.drops)
+		note_reason(used->drop, ((struct wst_end_event *)r)->tcp.drop_reason);
+	return true;
+}
+
+static bool is_idle_name(const struct reasons *used, const union record *r)
+{
+	const struct wst_name_event *name = (const struct wst_name_event *)r;
+
+	if (r->h.type != WST_EV_NAME || name->value >= 1024)
+		return r->h.type == WST_EV_NAME;
+	return !(name->kind == WST_NAME_RESET ? used->reset : used->drop)[name->value];
+}
+
+static bool print_record(void *arg, union record *r)
+{
+	return is_idle_name(arg, r) || !notation_print(stdout, &r->h);
+}
+
+static int dump(const char *path)
+{
+	static struct reasons used;
+	size_t len, end = 0;
+	char *bytes = read_file(path, &len);
+
+	if (!bytes || len < sizeof(struct recording_header) || memcmp(bytes, RECORDING_MAGIC, 8)) {
+		fprintf(stderr, "%s: no recording\n", path);
+		free(bytes);
+		return EXIT_FAILURE;
+	}
+	each_record(bytes, len, note_reasons, &used);
+	end = each_record(bytes, len, print_record, &used);
+	if (end != len)
+		fprintf(stderr, "%s: stopped at offset %zu of %zu\n", path, end, len);
 	free(bytes);
-	return at == len ? EXIT_SUCCESS : EXIT_FAILURE;
+	return end == len ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)

@@ -22,9 +22,10 @@ ENGINE_POOL=base=198.18.64.0/18,size=24
 # make_system TARGET SUITE PACKAGES [OPTION]...: a small Debian, made aside and then renamed, so
 # that an interrupted run leaves no half of one.
 make_system() {
-	local target=$1 suite=$2 packages=$3 mirror
+	local target=$1 suite=$2 packages=$3 mirror log
 	shift 3
 	[ ! -e "$target" ] || return 0
+	log=$STATE/$(basename "$target").log
 	# The machine's own mirror, if it is a Debian machine; mmdebstrap knows one otherwise.
 	mirror=$(awk '/^URIs:/ { print $2; exit }' /etc/apt/sources.list.d/debian.sources 2>/dev/null || true)
 	mkdir -p "$(dirname "$target")"
@@ -32,8 +33,8 @@ make_system() {
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
-		"$@" "$suite" "$target.new" ${mirror:+"$mirror"} >"$STATE/mmdebstrap.log" 2>&1 || {
-		cat "$STATE/mmdebstrap.log" >&2
+		"$@" "$suite" "$target.new" ${mirror:+"$mirror"} >"$log" 2>&1 || {
+		cat "$log" >&2
 		rm -rf "$target.new"
 		return 1
 	}

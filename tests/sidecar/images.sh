@@ -7,11 +7,12 @@
 # Uses $TOP (the source tree), $CACHE, $STATE and the engine.
 
 # The base of tools/deploy/Dockerfile, with what the Dockerfile would fetch from the network put
-# in beforehand by the same scripts, so that its steps find it there.
-image_base() {
-	local base inside scripts=(tools/setup.sh tools/build-cjson.sh)
-	base=$CACHE/base-$(cd "$TOP" && cat "${scripts[@]}" tests/sidecar/images.sh | sha256sum | cut -c1-12).tar
-	inside=$STATE/inside.sh
+# in beforehand by the same scripts, so that its steps find it there. Made at the first call.
+base_archive() {
+	local base inside=$STATE/inside.sh
+	base=$CACHE/base-$(cd "$TOP" && cat tools/setup.sh tools/build-cjson.sh tests/sidecar/images.sh |
+		sha256sum | cut -c1-12).tar
+	[ -e "$base" ] || rm -f "$CACHE"/base-*.tar # of an older state of the scripts
 	cat >"$inside" <<-'EOF'
 		set -eu
 		mkdir -p "$1/src/tools"
@@ -19,10 +20,13 @@ image_base() {
 		chroot "$1" /src/tools/setup.sh build
 		chroot "$1" /src/tools/build-cjson.sh /src/build/deps
 	EOF
-	[ -e "$base" ] || rm -f "$CACHE"/base-*.tar # of an older state of the scripts
 	TOP=$TOP make_system "$base" bookworm nginx-light --format=tar \
-		--customize-hook="sh $inside \"\$1\"" &&
-		docker import - debian:bookworm <"$base" >/dev/null
+		--customize-hook="sh $inside \"\$1\"" && echo "$base"
+}
+
+image_base() {
+	local base
+	base=$(base_archive) && docker import - debian:bookworm <"$base" >/dev/null
 }
 
 # image_build TAG [OPTION]... <CONTEXT

@@ -6,7 +6,7 @@
 # starved. `docker logs` of the sidecar holds exactly one right line for each.
 #
 # Needs root, mmdebstrap and Debian's Go packages. The first run makes two small Debian systems
-# in build/deps/sidecar (under a minute each); later ones find them there.
+# in build/deps/sidecar, in about a minute; later ones find them there.
 set -euo pipefail
 export LC_ALL=C
 
@@ -232,6 +232,11 @@ for tool in mmdebstrap nsenter setpriv unshare ip go python3; do
 done
 STATE=$(mktemp -d "${TMPDIR:-/tmp}/wstrace-sidecar.XXXXXX")
 cp -r "$TOP/tools/deploy" "$STATE/deploy"
+
+# Two cores, two systems; nothing to do when they are there.
+base_archive >/dev/null &
+engine_root >/dev/null || fail "no system for the engine"
+wait $! || fail "no system for the images"
 
 engine_start || fail "the engine does not start"
 image_base || fail "no base image"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* For every rule a session that it was written for, and the fact without which it may not be sure. */
+/*
+ * For every rule a session that it was written for, and the fact without which it may not be sure.
+ */
 #ifndef UNIT_RULE_CASES_H
 #define UNIT_RULE_CASES_H
 

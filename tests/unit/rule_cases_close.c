@@ -18,9 +18,9 @@ static void without_frames(struct story *st)
 		memset(st->conns[i].close, 0, sizeof(st->conns[i].close));
 }
 
-#define CLOSED_BY_SERVER(code_)                               \
-	static void close_##code_(struct story *st)           \
-	{                                                     \
+#define CLOSED_BY_SERVER(code_)                                \
+	static void close_##code_(struct story *st)            \
+	{                                                      \
 		both_close(st, false, code_, "because of it"); \
 	}
 

@@ -84,8 +84,7 @@ static const struct rule_case cases[] = {
 	{ "session.process_oom_killed", CONFIDENCE_HIGH, STORY_DIRECT, oom, killed_by_nobody },
 	{ "session.process_killed", CONFIDENCE_HIGH, STORY_DIRECT, killed, killed_by_nobody },
 	{ "session.process_crashed", CONFIDENCE_HIGH, STORY_DIRECT, crashed, crashed_blur },
-	{ "session.process_terminated", CONFIDENCE_HIGH, STORY_DIRECT, terminated,
-	  terminated_blur },
+	{ "session.process_terminated", CONFIDENCE_HIGH, STORY_DIRECT, terminated, terminated_blur },
 	{ "session.process_exited", CONFIDENCE_HIGH, STORY_DIRECT, exited, exited_blur },
 };
 

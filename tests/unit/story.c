@@ -28,7 +28,10 @@ static const struct plan direct[] = { { &client, 0, false }, { &server, 0, true 
 static const struct plan server_only[] = { { &server, 0, true } };
 static const struct plan client_only[] = { { &client, 0, false } };
 static const struct plan proxied[] = {
-	{ &client, 0, false }, { &proxy, 0, true }, { &proxy, 1, false }, { &server, 1, true },
+	{ &client, 0, false },
+	{ &proxy, 0, true },
+	{ &proxy, 1, false },
+	{ &server, 1, true },
 };
 
 static struct wst_task task_of(const struct actor *a)
@@ -139,7 +142,7 @@ void story_begin(struct story *st, enum story_shape shape)
 		const struct plan *legs;
 		unsigned int count;
 	} shapes[] = {
-		[STORY_DIRECT] = { direct, 2 },		[STORY_SERVER_ONLY] = { server_only, 1 },
+		[STORY_DIRECT] = { direct, 2 },		  [STORY_SERVER_ONLY] = { server_only, 1 },
 		[STORY_CLIENT_ONLY] = { client_only, 1 }, [STORY_PROXIED] = { proxied, 4 },
 		[STORY_PROXY_ONLY] = { proxied + 1, 2 },
 	};

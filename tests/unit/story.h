@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Finished sessions made by hand, for the rules and for what is printed of them: facts as track/ would have gathered them, without
- * the events. A test begins with a session that opened well, says how it ended, and asks for the verdict:
+ * Finished sessions made by hand, for the rules and for what is printed of them: facts as track/
+ * would have gathered them, without the events. A test begins with a session that opened well, says
+ * how it ended, and asks for the verdict:
  *
- *	struct story st;
+ *  *      struct story st;
  *
- *	story_begin(&st, STORY_DIRECT);
- *	story_fin(&st, STORY_SERVER_LEG);
- *	story_verdict(&st);
- *	story_done(&st);
+ *  *      story_begin(&st, STORY_DIRECT);  *      story_fin(&st, STORY_SERVER_LEG);  *
+ * story_verdict(&st);  *  story_done(&st);
  */
 #ifndef UNIT_STORY_H
 #define UNIT_STORY_H
@@ -41,7 +40,10 @@ enum story_shape {
 	STORY_PROXY_ONLY, /* only the proxy's two: client and server are elsewhere */
 };
 
-/* Legs of STORY_DIRECT and STORY_PROXIED; the last one is the server's in every shape with a server. */
+/*
+ * Legs of STORY_DIRECT and STORY_PROXIED; the last one is the server's in every shape with a
+ * server.
+ */
 #define STORY_CLIENT_LEG 0
 #define STORY_SERVER_LEG 1
 #define STORY_PROXY_IN 1
@@ -55,7 +57,10 @@ struct story {
 	struct verdict v;
 };
 
-/* Opened with a 101 ten seconds before STORY_END_NS, 100 bytes and a text frame each way, nothing has ended yet. */
+/*
+ * Opened with a 101 ten seconds before STORY_END_NS, 100 bytes and a text frame each way, nothing
+ * has ended yet.
+ */
 void story_begin(struct story *st, enum story_shape shape);
 void story_done(struct story *st);
 /* Works out when it ended and diagnoses it. */
@@ -68,7 +73,9 @@ void story_answered(struct story *st, uint16_t status);
 /* Back to a client's socket that never got a connection, closed at the end with that errno. */
 void story_unconnected(struct story *st, uint32_t error);
 
-/* close() by the owner of that leg at the end: FIN goes out, and its peer, if it is here, gets it. */
+/*
+ * close() by the owner of that leg at the end: FIN goes out, and its peer, if it is here, gets it.
+ */
 struct conn *story_fin(struct story *st, unsigned int leg);
 /* RST by a call of the owner, with that reason (enum story_reason or WST_REASON_NONE). */
 struct conn *story_rst(struct story *st, unsigned int leg, uint32_t reason);
@@ -79,14 +86,18 @@ struct conn *story_rst_received(struct story *st, unsigned int leg);
 struct conn *story_timeout(struct story *st, unsigned int leg);
 /* The owner of that leg died with the socket open: wait status as of wait(2). */
 struct conn *story_died(struct story *st, unsigned int leg, uint32_t wait_status);
-/* A Close frame on every leg, before the end. code 0: empty. The first one told is the first one sent. */
+/*
+ * A Close frame on every leg, before the end. code 0: empty. The first one told is the first one
+ * sent.
+ */
 void story_close_frame(struct story *st, bool from_client, uint16_t code, const char *reason);
 /* What the process table learns. Times are relative to the end, in ms: negative before it. */
 void story_signal(struct story *st, uint32_t tgid, uint32_t signal, uint32_t sender_tgid, int at_ms);
 void story_fault(struct story *st, uint32_t tgid, uint32_t signal, int at_ms);
 void story_exit(struct story *st, uint32_t tgid, uint32_t wait_status, int at_ms);
 void story_oom(struct story *st, uint32_t tgid);
-void story_process(struct story *st, uint32_t tgid, uint32_t fds_used, uint32_t fds_limit, const char *cgroup);
+void story_process(struct story *st, uint32_t tgid, uint32_t fds_used, uint32_t fds_limit,
+		   const char *cgroup);
 
 /* Detail of the evidence with that name, or NULL. */
 const char *story_evidence(const struct story *st, const char *fact);

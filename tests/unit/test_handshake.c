@@ -13,12 +13,12 @@
 #define UPGRADE "Upgrade: websocket\r\nConnection: Upgrade\r\n"
 #define END "\r\n"
 
-static const char whole_request[] =
-	REQUEST_START "User-Agent: tester/1.0\r\nConnection: keep-alive\r\n" UPGRADE
-		      "Origin: https://chat.example\r\nCookie: sid=verysecret\r\n"
-		      "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n"
-		      "Sec-WebSocket-Protocol: chat.v2,chat.v1\r\nsec-websocket-protocol: chat.v0\r\n"
-		      "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n" END;
+static const char whole_request[] = REQUEST_START
+	"User-Agent: tester/1.0\r\nConnection: keep-alive\r\n" UPGRADE
+	"Origin: https://chat.example\r\nCookie: sid=verysecret\r\n"
+	"Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n"
+	"Sec-WebSocket-Protocol: chat.v2,chat.v1\r\nsec-websocket-protocol: chat.v0\r\n"
+	"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n" END;
 
 /* One chunk of text [from, to) of a head. */
 struct piece {
@@ -179,7 +179,8 @@ TEST(handshake, accept_of_the_rfc)
 	request(&hs, REQUEST_START UPGRADE "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
 	CHECK_MEM(hs.session_id, id, 16);
 	CHECK(hs.key_constant);
-	response(&hs, "HTTP/1.1 101 X\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+	response(&hs,
+		 "HTTP/1.1 101 X\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
 	CHECK(hs.accept_seen && hs.accept_right);
 	handshake_release(&hs);
 }
@@ -200,9 +201,14 @@ TEST(handshake, wrong_and_missing_accept)
 TEST(handshake, constant_keys)
 {
 	static const char *const keys[] = {
-		"dGhlIHNhbXBsZSBub25jZQ==", "SGVsbG8sIHdvcmxkIQ==", "x3JJHMbDL1EzLkh9GBhXDw==",
-		"AAAAAAAAAAAAAAAAAAAAAA==", "not base64",	    "",
-		"dG9vIHNob3J0",		    "dGhpcyBrZXkgaXMgdG9vIGxvbmcgdG8gYmUgb25l",
+		"dGhlIHNhbXBsZSBub25jZQ==",
+		"SGVsbG8sIHdvcmxkIQ==",
+		"x3JJHMbDL1EzLkh9GBhXDw==",
+		"AAAAAAAAAAAAAAAAAAAAAA==",
+		"not base64",
+		"",
+		"dG9vIHNob3J0",
+		"dGhpcyBrZXkgaXMgdG9vIGxvbmcgdG8gYmUgb25l",
 	};
 	char text[200];
 
@@ -326,7 +332,8 @@ TEST(handshake, lost_chunk_cuts_the_head)
 
 	key_end = (size_t)(strstr(whole_request, KEY) - whole_request) + sizeof(KEY) + 1;
 	add(&hs, (struct piece){ whole_request, 0, key_end, true, 100, 0 });
-	CHECK_EQ(add(&hs, (struct piece){ whole_request, key_end + 10, len, true, 100, WST_HTTP_LAST }),
+	CHECK_EQ(add(&hs,
+		     (struct piece){ whole_request, key_end + 10, len, true, 100, WST_HTTP_LAST }),
 		 HANDSHAKE_REQUEST);
 	CHECK(hs.request_cut && hs.has_key);
 	CHECK_STR(hs.version, "");
@@ -400,8 +407,8 @@ TEST(handshake, long_values_are_cut)
 	struct handshake hs = { 0 };
 	size_t len;
 
-	len = (size_t)snprintf(text, sizeof(text), "GET /%0700d HTTP/1.1\r\n" UPGRADE "Host: %0900d\r\n\r\n",
-			       7, 8);
+	len = (size_t)snprintf(text, sizeof(text),
+			       "GET /%0700d HTTP/1.1\r\n" UPGRADE "Host: %0900d\r\n\r\n", 7, 8);
 	CHECK_EQ(add_all(&hs, text, true, 100, 512), HANDSHAKE_REQUEST);
 	CHECK_EQ(strlen(hs.path), HANDSHAKE_TEXT - 1);
 	CHECK_EQ(strlen(hs.host), HANDSHAKE_TEXT - 1);
@@ -461,8 +468,8 @@ TEST(handshake, endless_head)
 	for (size_t at = 0; at <= WST_HTTP_HEAD_BYTES && step == HANDSHAKE_MORE; at += 512)
 		step = add(&hs, (struct piece){ text, at, at + 512, true, 100, 0 });
 	CHECK_EQ(step, HANDSHAKE_MORE);
-	CHECK_EQ(add(&hs, (struct piece){ text, WST_HTTP_HEAD_BYTES, WST_HTTP_HEAD_BYTES + 512, true,
-					  100, WST_HTTP_CUT }),
+	CHECK_EQ(add(&hs, (struct piece){ text, WST_HTTP_HEAD_BYTES, WST_HTTP_HEAD_BYTES + 512,
+					  true, 100, WST_HTTP_CUT }),
 		 HANDSHAKE_REQUEST);
 	CHECK(hs.request_cut && hs.has_key);
 	CHECK(!hs.partial[WST_OUT]);

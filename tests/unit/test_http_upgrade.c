@@ -101,12 +101,23 @@ TEST(http_upgrade, start_of_response)
 TEST(http_upgrade, nonsense_is_invalid)
 {
 	static const char *const starts[] = {
-		"\x16\x03\x01\x02",	  "get / HTTP/1.1\r\n",	  " GET / HTTP/1.1\r\n",
-		"GET /\r\n",		  "GET / HTTP/2.0\r\n",	  "GET  HTTP/1.1\r\n",
-		"GET / HTTP/1.x\r\n",	  "HTTP/1.1 1o1 X\r\n",	  "HTTP/1.1 000 X\r\n",
-		"HTTP/1.1 1011 X\r\n",	  "HTTP/1.1\r\n",	  "HTTP/1.1 10\r\n",
-		"\r\n",			  "HTTP/1.\r\n",	  "GET\r\n",
-		"ABCDEFGHIJKLMNOPQRSTU ", "GET / HTTP/1.1 more\r\n",
+		"\x16\x03\x01\x02",
+		"get / HTTP/1.1\r\n",
+		" GET / HTTP/1.1\r\n",
+		"GET /\r\n",
+		"GET / HTTP/2.0\r\n",
+		"GET  HTTP/1.1\r\n",
+		"GET / HTTP/1.x\r\n",
+		"HTTP/1.1 1o1 X\r\n",
+		"HTTP/1.1 000 X\r\n",
+		"HTTP/1.1 1011 X\r\n",
+		"HTTP/1.1\r\n",
+		"HTTP/1.1 10\r\n",
+		"\r\n",
+		"HTTP/1.\r\n",
+		"GET\r\n",
+		"ABCDEFGHIJKLMNOPQRSTU ",
+		"GET / HTTP/1.1 more\r\n",
 	};
 	struct http_start start;
 

@@ -130,8 +130,8 @@ TEST(rules, every_row_is_complete)
 		CHECK(i > 0 && i <= VERDICT_STEPS_MAX);
 		CHECK((r->flags & RULE_CLEAN) ? r->strategy == STRATEGY_NONE :
 						r->strategy != STRATEGY_NONE);
-		CHECK((r->retry == RETRY_NO) <= (r->strategy == STRATEGY_MANUAL ||
-						 r->strategy == STRATEGY_FALLBACK));
+		CHECK((r->retry == RETRY_NO) <=
+		      (r->strategy == STRATEGY_MANUAL || r->strategy == STRATEGY_FALLBACK));
 		for (i = 0; i < ALTERNATIVES_MAX && r->alternatives[i]; i++)
 			CHECK(catalogue_find(r->alternatives[i]) != NULL);
 	}
@@ -139,23 +139,58 @@ TEST(rules, every_row_is_complete)
 
 /* The causes that this version promises. Ids are for ever: alerts are built on them. */
 static const char *const promised[] = {
-	"connect.refused", "connect.timeout", "connect.firewall_dropped", "connect.unreachable",
-	"connect.ports_exhausted", "connect.backlog_overflow", "connect.fd_exhausted",
-	"connect.closed_unserved", "connect.tls_failed", "upgrade.headers_not_forwarded",
-	"upgrade.not_a_websocket_request", "upgrade.unauthorized", "upgrade.forbidden_origin",
-	"upgrade.forbidden", "upgrade.login_redirect", "upgrade.redirected", "upgrade.wrong_route",
-	"upgrade.rate_limited", "upgrade.bad_gateway", "upgrade.gateway_timeout",
-	"upgrade.unavailable", "upgrade.server_error", "upgrade.bad_request", "upgrade.no_response",
-	"upgrade.client_gave_up", "upgrade.subprotocol_mismatch", "upgrade.bad_accept",
-	"session.normal", "session.process_exited", "session.process_crashed",
-	"session.process_terminated", "session.process_killed", "session.process_oom_killed",
-	"session.closed_without_close_frame", "session.aborted_with_unread_data",
-	"session.aborted_by_application", "session.peer_closed_without_close_frame",
-	"session.peer_reset", "session.network_timeout", "session.keepalive_timeout",
-	"session.message_too_big", "session.protocol_error", "session.invalid_payload",
-	"session.unsupported_data", "session.policy_violation", "session.internal_error",
-	"session.service_restart", "session.try_again_later", "session.http_in_stream",
-	"session.close_unanswered", "session.application_code", "session.unknown",
+	"connect.refused",
+	"connect.timeout",
+	"connect.firewall_dropped",
+	"connect.unreachable",
+	"connect.ports_exhausted",
+	"connect.backlog_overflow",
+	"connect.fd_exhausted",
+	"connect.closed_unserved",
+	"connect.tls_failed",
+	"upgrade.headers_not_forwarded",
+	"upgrade.not_a_websocket_request",
+	"upgrade.unauthorized",
+	"upgrade.forbidden_origin",
+	"upgrade.forbidden",
+	"upgrade.login_redirect",
+	"upgrade.redirected",
+	"upgrade.wrong_route",
+	"upgrade.rate_limited",
+	"upgrade.bad_gateway",
+	"upgrade.gateway_timeout",
+	"upgrade.unavailable",
+	"upgrade.server_error",
+	"upgrade.bad_request",
+	"upgrade.no_response",
+	"upgrade.client_gave_up",
+	"upgrade.subprotocol_mismatch",
+	"upgrade.bad_accept",
+	"session.normal",
+	"session.process_exited",
+	"session.process_crashed",
+	"session.process_terminated",
+	"session.process_killed",
+	"session.process_oom_killed",
+	"session.closed_without_close_frame",
+	"session.aborted_with_unread_data",
+	"session.aborted_by_application",
+	"session.peer_closed_without_close_frame",
+	"session.peer_reset",
+	"session.network_timeout",
+	"session.keepalive_timeout",
+	"session.message_too_big",
+	"session.protocol_error",
+	"session.invalid_payload",
+	"session.unsupported_data",
+	"session.policy_violation",
+	"session.internal_error",
+	"session.service_restart",
+	"session.try_again_later",
+	"session.http_in_stream",
+	"session.close_unanswered",
+	"session.application_code",
+	"session.unknown",
 };
 
 TEST(rules, promised_causes_exist)

@@ -26,8 +26,8 @@ static void lose_sync(struct story *st, int direction)
 	for (unsigned int i = 0; i < st->s.leg_count; i++) {
 		struct conn *c = &st->conns[i];
 
-		c->walk[direction == WST_IN ? conn_from_client(c) : conn_from_server(c)].flags |=
-			WST_WALK_LOST;
+		c->walk[direction == WST_IN ? conn_from_client(c) : conn_from_server(c)]
+			.flags |= WST_WALK_LOST;
 	}
 }
 
@@ -190,7 +190,8 @@ TEST(rules_caps, unknown_lists_what_was_seen)
 	st.conns[0].tcp.unread_bytes = 7;
 	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.unknown");
 	CHECK_EQ(st.v.confidence, CONFIDENCE_LOW);
-	CHECK_STR(story_evidence(&st, "unread_data"), "7 bytes received were not read by the process");
+	CHECK_STR(story_evidence(&st, "unread_data"),
+		  "7 bytes received were not read by the process");
 	CHECK(story_evidence(&st, "errno") != NULL);
 	CHECK(story_evidence(&st, "no_close_frame") != NULL);
 	story_done(&st);

@@ -45,9 +45,11 @@ static const struct row rows[] = {
 	{ NONE, 1012, false, 1012, false, BY_SERVER, "session.service_restart" },
 	{ 1013, 1013, false, 1013, true, BY_SERVER, "session.try_again_later" },
 	{ 1014, 1014, false, 1014, true, BY_SERVER, "session.try_again_later" },
-	{ 1002, 1002, true, 1002, true, BY_CLIENT, "session.protocol_error" },
-	{ 1010, 1010, true, 1010, true, BY_CLIENT, "session.protocol_error" },
+	/* a client that fails the connection does not wait for the answer */
+	{ 1002, 1002, true, 1006, false, BY_CLIENT, "session.protocol_error" },
+	{ 1010, 1010, true, 1006, false, BY_CLIENT, "session.protocol_error" },
 	{ 1007, NONE, true, 1006, false, BY_CLIENT, "session.invalid_payload" },
+	{ 1002, 1002, false, 1002, true, BY_SERVER, "session.protocol_error" },
 	{ 1000, 1011, true, 1011, true, BY_SERVER, "session.internal_error" },
 	/* no frame may carry these: the client objects */
 	{ 1002, 1006, false, 1006, false, BY_CLIENT, "session.protocol_error" },

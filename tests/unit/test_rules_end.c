@@ -92,7 +92,8 @@ TEST(rules_end, proxy_hides_who_died)
 	proxy_closes_client_leg(&st);
 	story_verdict(&st);
 	CHECK_STR(st.v.summary, "backend chat-server (pid 200) was killed with SIGKILL");
-	CHECK_STR(story_evidence(&st, "signal"), "SIGKILL (9) was sent to pid 200 by systemd (pid 77)");
+	CHECK_STR(story_evidence(&st, "signal"),
+		  "SIGKILL (9) was sent to pid 200 by systemd (pid 77)");
 	check_verdict(&st, "session.process_killed", BY_SERVER);
 }
 
@@ -106,7 +107,9 @@ TEST(rules_end, proxy_hides_a_reset)
 	check_verdict(&st, "session.aborted_by_application", BY_SERVER);
 }
 
-/* The record of the sender says more than that of the receiver, even if its clock is a little late. */
+/*
+ * The record of the sender says more than that of the receiver, even if its clock is a little late.
+ */
 TEST(rules_end, receiver_seen_before_sender)
 {
 	struct story st;
@@ -148,8 +151,15 @@ TEST(rules_end, timeouts_blame_the_network)
 	c = story_timeout(&st, 0);
 	c->tcp.unacked_bytes = 10;
 	story_verdict(&st);
-	CHECK_STR(st.v.summary, "the client stopped acknowledging data until the kernel gave up (ETIMEDOUT)");
+	CHECK_STR(st.v.summary,
+		  "the client stopped acknowledging data until the kernel gave up (ETIMEDOUT)");
 	check_verdict(&st, "session.network_timeout", BY_NETWORK);
+
+	/* behind a proxy it is the proxy that falls silent */
+	story_begin(&st, STORY_PROXIED);
+	story_timeout(&st, STORY_BACKEND_LEG)->tcp.unacked_bytes = 10;
+	CHECK(strstr(story_verdict(&st)->summary, "the proxy stopped acknowledging") != NULL);
+	story_done(&st);
 
 	/* the keepalive timer's RST comes before its ETIMEDOUT */
 	story_begin(&st, STORY_CLIENT_ONLY);

@@ -9,6 +9,7 @@
 
 #include "platform/cgroup.h"
 #include "platform/message.h"
+#include "platform/procfs.h"
 
 #define PORTS_SHOWN 8
 
@@ -43,6 +44,17 @@ static void say_tracing(const struct config *config)
 		message("tracing WebSocket connections on every port; failures to connect on %s "
 			"(Ctrl-C ends)",
 			list);
+}
+
+/* Of a container that is not set up to look out of itself. */
+static void say_limits(const struct config *config)
+{
+	if (!config->cgroup && !cgroup_namespace_is_host())
+		message("warning: this cgroup namespace is not the host's: only sockets of this "
+			"container are seen (Docker: --cgroupns host)");
+	if (!procfs_is_of_host())
+		message("warning: this pid namespace is not the host's: containers and file "
+			"descriptors of processes stay unknown (Docker: --pid host)");
 }
 
 static void say_summary(const struct pipeline *pipeline, const uint64_t *losses)
@@ -100,9 +112,7 @@ int live_run(const struct config *config, struct lines *lines, struct recording_
 		return err;
 	err = start(config, &tracer_config, &tracer, ret_failure);
 	if (!err) {
-		if (!config->cgroup && !cgroup_namespace_is_host())
-			message("warning: this cgroup namespace is not the host's: only sockets of "
-				"this container are seen (Docker: --cgroupns host)");
+		say_limits(config);
 		say_tracing(config);
 		err = run(tracer);
 		say_summary(tracer_config.pipeline, tracer_losses(tracer));

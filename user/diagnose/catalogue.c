@@ -4,13 +4,13 @@
 #include <string.h>
 
 /*
- * What happened to a process beats everything but a Close frame that came first; a frame beats every guess from TCP. Within a
- * table the order is that of its rows.
+ * What happened to a process beats everything but a Close frame that came first; a frame beats
+ * every guess from TCP. Within a table the order is that of its rows.
  */
 static const struct rule_table *const tables[] = {
-	&rules_connect,	       &rules_upgrade_refused, &rules_upgrade_status,
+	&rules_connect,		&rules_upgrade_refused, &rules_upgrade_status,
 	&rules_upgrade_silence, &rules_session_process, &rules_session_http,
-	&rules_session_code,   &rules_session_close,   &rules_session_tcp,
+	&rules_session_code,	&rules_session_close,	&rules_session_tcp,
 	&rules_unknown,
 };
 

@@ -26,7 +26,9 @@ const struct close_code *close_code_list(size_t *ret_count);
 const struct close_code *close_code_find(uint16_t code);
 /* Registered name, or what the range of the code is for. */
 const char *close_code_name(uint16_t code);
-/* May a Close frame carry it? RFC 6455, 7.4.2; 1016-2999 are kept for codes that do not exist yet. */
+/*
+ * May a Close frame carry it? RFC 6455, 7.4.2; 1016-2999 are kept for codes that do not exist yet.
+ */
 bool close_code_is_legal(uint16_t code);
 /* 1000, 1001 and 1005 say nothing bad. */
 bool close_code_is_benign(uint16_t code);

@@ -67,8 +67,9 @@ static void cap_for_frames(struct verdict *v, const struct facts *f)
 		evidence_add(&v->evidence, "encrypted", 0,
 			     "the frames are encrypted: a Close frame would not have been seen");
 	else if (!followed)
-		evidence_add(&v->evidence, "frames_not_followed", 0,
-			     "the frames could not be followed to the end: a Close frame may have been missed");
+		evidence_add(
+			&v->evidence, "frames_not_followed", 0,
+			"the frames could not be followed to the end: a Close frame may have been missed");
 	else
 		return;
 	cap(v);
@@ -98,14 +99,14 @@ static void fill_alternatives(struct verdict *v, const struct facts *f)
 {
 	const struct rule *r = v->rule;
 
-	if (v->confidence == CONFIDENCE_HIGH || r->flags & (RULE_FALLBACK | RULE_CLEAN))
+	if (v->confidence == CONFIDENCE_HIGH || r->flags & (RULE_OTHERWISE | RULE_CLEAN))
 		return;
 	for (size_t i = 0; i < ALTERNATIVES_MAX && r->alternatives[i]; i++)
 		add_alternative(v, r->alternatives[i]);
 	while ((r = catalogue_next(r)) != NULL) {
 		struct evidence scratch = { 0 };
 
-		if (r->at & 1u << f->stage && !(r->flags & (RULE_FALLBACK | RULE_CLEAN)) &&
+		if (r->at & 1u << f->stage && !(r->flags & (RULE_OTHERWISE | RULE_CLEAN)) &&
 		    r->when(f, &scratch) != CONFIDENCE_NONE)
 			add_alternative(v, r->id);
 	}
@@ -130,6 +131,8 @@ void diagnose_session(const struct session *s, struct track *t, struct verdict *
 	facts_collect(&facts, s, t);
 	ret->close = facts.close;
 	ret->rule = first_match(ret, &facts);
+	if (ret->rule->initiator != BY_UNKNOWN)
+		ret->close.initiator = ret->rule->initiator;
 	cap_for_losses(ret, s);
 	cap_for_frames(ret, &facts);
 	cap_for_kernel(ret, &facts);

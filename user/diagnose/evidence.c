@@ -182,9 +182,10 @@ void evidence_no_close_frame(struct evidence *ev, const struct facts *f)
 	if (!c->has_end)
 		evidence_add(ev, "no_close_frame", 0, "no Close frame was seen in either direction");
 	else
-		evidence_add(ev, "no_close_frame", 0,
-			     "no Close frame among the %u frames of the client and the %u frames of the server",
-			     frames_of(c, conn_from_client(c)), frames_of(c, conn_from_server(c)));
+		evidence_add(
+			ev, "no_close_frame", 0,
+			"no Close frame among the frames of the client (%u) and of the server (%u)",
+			frames_of(c, conn_from_client(c)), frames_of(c, conn_from_server(c)));
 }
 
 void evidence_errno(struct evidence *ev, const struct conn *c)

@@ -14,7 +14,8 @@ void evidence_end(struct evidence *ev, const struct facts *f);
 /* What is known of the process that ended it: exit, signals, OOM. Nothing if it lives. */
 void evidence_process(struct evidence *ev, const struct facts *f);
 /* One fatal signal and who sent it. */
-void evidence_signal(struct evidence *ev, const struct fatal_signal *signal, const struct wst_task *target);
+void evidence_signal(struct evidence *ev, const struct fatal_signal *signal,
+		     const struct wst_task *target);
 /* The Close frame that says why, and the answer to it. */
 void evidence_closing(struct evidence *ev, const struct facts *f);
 /* "no Close frame in either direction", with the frames that were followed */

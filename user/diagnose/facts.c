@@ -121,8 +121,7 @@ static const char *name_far(char dst[FACTS_NAME_BYTES], const struct session *s,
 	const struct wst_tuple *tuple = &s->legs[leg]->tuple;
 	char endpoint[FORMAT_ENDPOINT];
 
-	snprintf(dst, FACTS_NAME_BYTES, "the %s at %s",
-		 name_of_initiator(facts_far_party(s, leg)),
+	snprintf(dst, FACTS_NAME_BYTES, "the %s at %s", name_of_initiator(facts_far_party(s, leg)),
 		 format_endpoint(endpoint, tuple->remote, tuple->remote_port));
 	return dst;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A view over one finished session, computed once and read by every rule: who ended it, what became of that process, what the
- * Close frames said, who answered the handshake. Pointers lead into the session and the process table. Pure.
+ * A view over one finished session, computed once and read by every rule: who ended it, what became
+ * of that process, what the Close frames said, who answered the handshake. Pointers lead into the
+ * session and the process table. Pure.
  */
 #ifndef DIAGNOSE_FACTS_H
 #define DIAGNOSE_FACTS_H
@@ -42,7 +43,8 @@ struct closing_story {
 };
 
 struct answer_story {
-	const struct conn *request; /* leg nearest to the client that carried the request; NULL: none */
+	/* leg nearest to the client that carried the request; NULL: none */
+	const struct conn *request;
 	const struct conn *last_request; /* the same, nearest to the server */
 	const struct conn *conn; /* leg nearest to the client that carried an answer; NULL: none */
 	int origin_leg; /* leg nearest to the server with the same status; -1: none */
@@ -54,7 +56,8 @@ struct facts {
 	const struct session *session;
 	struct track *track;
 	enum session_stage stage;
-	const struct conn *client, *server; /* nearest socket; never NULL, empty ones for a session without legs */
+	/* nearest socket; never NULL, empty ones for a session without legs */
+	const struct conn *client, *server;
 	struct end_story end;
 	struct closer_story closer;
 	struct close_view close;
@@ -63,7 +66,10 @@ struct facts {
 };
 
 void facts_collect(struct facts *ret, const struct session *s, struct track *track);
-/* As session_stage(), but a connection that was open before the tracer started had its handshake, seen or not. */
+/*
+ * As session_stage(), but a connection that was open before the tracer started had its handshake,
+ * seen or not.
+ */
 enum session_stage facts_stage(const struct session *s);
 
 /* Who owns the local socket of a leg, and who is at the other end of it. */
@@ -77,12 +83,18 @@ bool facts_timed_out(const struct conn *c);
 const struct process *facts_server_process(const struct facts *f);
 /* Was it asked to stop within the two minutes before ts_ns? SIGTERM, SIGINT, SIGQUIT. */
 const struct fatal_signal *facts_stop_signal(const struct process *p, uint64_t ts_ns);
-/* Were all frames towards the server (to_server) or the client followed on some leg, up to the end? */
+/*
+ * Were all frames towards the server (to_server) or the client followed on some leg, up to the end?
+ */
 bool facts_frames_followed(const struct facts *f, bool to_server);
 /* The first illegal frame or HTTP text of that kind, and the leg's socket; NULL: none. */
-const struct bad_frame *facts_bad_frame(const struct facts *f, enum wst_frame_kind kind, const struct conn **ret_conn);
+const struct bad_frame *facts_bad_frame(const struct facts *f, enum wst_frame_kind kind,
+					const struct conn **ret_conn);
 
-/* "backend chat-server (pid 812)", "client" for a process that is not known. dst holds FACTS_NAME_BYTES. */
+/*
+ * "backend chat-server (pid 812)", "client" for a process that is not known. dst holds
+ * FACTS_NAME_BYTES.
+ */
 #define FACTS_NAME_BYTES 96
 const char *facts_name(char dst[FACTS_NAME_BYTES], const struct session *s, enum initiator party,
 		       const struct wst_task *task);

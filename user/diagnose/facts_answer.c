@@ -34,7 +34,10 @@ void facts_collect_answer(struct facts *f)
 		if (c->handshake.status == answer->status)
 			answer->origin_leg = (int)i;
 	}
-	if (answer->origin_leg >= 0)
+	/* Only who asks somebody else gives these answers, seen or not. */
+	if (answer->status == 502 || answer->status == 504)
+		answer->by = BY_PROXY;
+	else if (answer->origin_leg >= 0)
 		answer->by = conn_is_server_side(s->legs[answer->origin_leg]) ?
 				     facts_owner(s, (unsigned int)answer->origin_leg) :
 				     facts_far_party(s, (unsigned int)answer->origin_leg);

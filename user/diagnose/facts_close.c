@@ -52,7 +52,10 @@ static bool surely_absent(const struct conn *c, bool from_client)
 	       !(c->tcp.flags & WST_TCP_TLS_DATA);
 }
 
-/* A proxy that died or was reset with the frame in its hands never passed it on: the client saw nothing. */
+/*
+ * A proxy that died or was reset with the frame in its hands never passed it on: the client saw
+ * nothing.
+ */
 static bool reached_client(const struct facts *f)
 {
 	return f->close.from_server && !surely_absent(f->client, false);
@@ -96,11 +99,14 @@ static uint16_t reported_code(const struct facts *f)
 	return CLOSE_ABNORMAL;
 }
 
-/* A server's Close frame on the client's side of a proxy that never came out of the server was made by the proxy. */
+/*
+ * A server's Close frame on the client's side of a proxy that never came out of the server was made
+ * by the proxy.
+ */
 static bool made_by_proxy(const struct facts *f)
 {
-	return f->session->hop_count > 1 && f->close.from_server &&
-	       !frame_on(f->server, false) && surely_absent(f->server, false);
+	return f->session->hop_count > 1 && f->close.from_server && !frame_on(f->server, false) &&
+	       surely_absent(f->server, false);
 }
 
 static enum initiator server_sender(const struct facts *f)
@@ -125,8 +131,9 @@ static bool client_decides(const struct facts *f)
 }
 
 /*
- * A Close frame sent after the other side had already ended the connection is a reaction. One's own FIN comes after one's own
- * frames whatever the clock says: a frame may wait in the send queue while close() has long been called.
+ * A Close frame sent after the other side had already ended the connection is a reaction. One's own
+ * FIN comes after one's own frames whatever the clock says: a frame may wait in the send queue
+ * while close() has long been called.
  */
 static bool came_before_end(const struct facts *f, enum initiator sender, bool from_client)
 {
@@ -143,7 +150,10 @@ static enum initiator final_initiator(const struct facts *f)
 {
 	if (f->stage == STAGE_UPGRADE && f->answer.conn)
 		return f->answer.by;
-	/* A frame with a code that no frame may carry is no start of a Close handshake: who objects ends the session. */
+	/*
+	 * A frame with a code that no frame may carry is no start of a Close handshake: who objects
+	 * ends the session.
+	 */
 	if (f->closing.frame && !close_code_is_legal(f->closing.code) && f->closing.frame->has_code)
 		return f->closing.answered ? other_sender(f) : f->end.by;
 	if (f->closing.frame && f->closing.explains_end)
@@ -164,8 +174,7 @@ static void fill_closing(struct facts *f)
 {
 	struct closing_story *closing = &f->closing;
 	bool from_client = client_decides(f);
-	const struct close_frame *frame = from_client ? f->close.from_client :
-							f->close.from_server;
+	const struct close_frame *frame = from_client ? f->close.from_client : f->close.from_server;
 	enum initiator sender = from_client ? BY_CLIENT : server_sender(f);
 
 	if (!frame || !came_before_end(f, sender, from_client))

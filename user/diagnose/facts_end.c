@@ -5,14 +5,20 @@
 #include <errno.h>
 #include <signal.h>
 
-/* Longer than the grace that Docker (10 s), Kubernetes (30 s) and systemd (90 s) give a process to stop. */
+/*
+ * Longer than the grace that Docker (10 s), Kubernetes (30 s) and systemd (90 s) give a process to
+ * stop.
+ */
 #define STOP_GRACE_NS (120ull * 1000000000)
 
 static const struct conn no_conn;
 
 bool facts_timed_out(const struct conn *c)
 {
-	/* The keepalive and retransmission timers reset the connection first and report ETIMEDOUT right after. */
+	/*
+	 * The keepalive and retransmission timers reset the connection first and report ETIMEDOUT
+	 * right after.
+	 */
 	return facts_errno(c) == ETIMEDOUT && !c->rst_in_ns && !c->reset_by_process;
 }
 
@@ -21,11 +27,13 @@ static bool is_received(enum ended_by how)
 	return how == ENDED_FIN_RECEIVED || how == ENDED_RST_RECEIVED;
 }
 
-/* A leg that a proxy gave up for another one says nothing about the end of the session that then opened. */
+/*
+ * A leg that a proxy gave up for another one says nothing about the end of the session that then
+ * opened.
+ */
 static bool is_refused_try(const struct facts *f, const struct conn *c)
 {
-	return f->stage == STAGE_SESSION && c->handshake.response_seen &&
-	       c->handshake.status != 101;
+	return f->stage == STAGE_SESSION && c->handshake.response_seen && c->handshake.status != 101;
 }
 
 static void set_root(struct end_story *end, const struct session *s, int leg)
@@ -56,7 +64,10 @@ static void find_earliest(struct facts *f)
 	}
 }
 
-/* What was received by one socket of this host was sent by another one, unless something in between made it. */
+/*
+ * What was received by one socket of this host was sent by another one, unless something in between
+ * made it.
+ */
 static void follow_to_sender(struct facts *f)
 {
 	const struct session *s = f->session;

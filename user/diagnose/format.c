@@ -11,8 +11,7 @@ const char *format_address(char dst[FORMAT_ADDRESS], const uint8_t addr[16])
 	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
 	if (memcmp(addr, mapped, sizeof(mapped)) == 0)
-		snprintf(dst, FORMAT_ADDRESS, "%u.%u.%u.%u", addr[12], addr[13], addr[14],
-			 addr[15]);
+		snprintf(dst, FORMAT_ADDRESS, "%u.%u.%u.%u", addr[12], addr[13], addr[14], addr[15]);
 	else if (!inet_ntop(AF_INET6, addr, dst, FORMAT_ADDRESS))
 		dst[0] = '\0';
 	return dst;

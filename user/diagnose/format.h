@@ -22,8 +22,8 @@ const char *format_bytes(char dst[FORMAT_BYTES], uint64_t bytes);
 /* "c1 85 00": as much as fits */
 const char *format_hex(char *dst, size_t cap, const uint8_t *bytes, size_t len);
 /*
- * A list of subprotocols, as much as fits. Some programs pass credentials in it: what is too long for a name, or has the looks of
- * a bearer token, is replaced.
+ * A list of subprotocols, as much as fits. Some programs pass credentials in it: what is too long
+ * for a name, or has the looks of a bearer token, is replaced.
  */
 const char *format_subprotocols(char *dst, size_t cap, const char *list);
 

@@ -57,27 +57,13 @@ const char *name_of_errno(uint32_t error)
 }
 
 static const struct name signal_names[] = {
-	{ SIGHUP, "SIGHUP" },
-	{ SIGINT, "SIGINT" },
-	{ SIGQUIT, "SIGQUIT" },
-	{ SIGILL, "SIGILL" },
-	{ SIGTRAP, "SIGTRAP" },
-	{ SIGABRT, "SIGABRT" },
-	{ SIGBUS, "SIGBUS" },
-	{ SIGFPE, "SIGFPE" },
-	{ SIGKILL, "SIGKILL" },
-	{ SIGUSR1, "SIGUSR1" },
-	{ SIGSEGV, "SIGSEGV" },
-	{ SIGUSR2, "SIGUSR2" },
-	{ SIGPIPE, "SIGPIPE" },
-	{ SIGALRM, "SIGALRM" },
-	{ SIGTERM, "SIGTERM" },
-	{ SIGXCPU, "SIGXCPU" },
-	{ SIGXFSZ, "SIGXFSZ" },
-	{ SIGVTALRM, "SIGVTALRM" },
-	{ SIGPROF, "SIGPROF" },
-	{ SIGIO, "SIGIO" },
-	{ SIGSYS, "SIGSYS" },
+	{ SIGHUP, "SIGHUP" },	{ SIGINT, "SIGINT" },	{ SIGQUIT, "SIGQUIT" },
+	{ SIGILL, "SIGILL" },	{ SIGTRAP, "SIGTRAP" }, { SIGABRT, "SIGABRT" },
+	{ SIGBUS, "SIGBUS" },	{ SIGFPE, "SIGFPE" },	{ SIGKILL, "SIGKILL" },
+	{ SIGUSR1, "SIGUSR1" }, { SIGSEGV, "SIGSEGV" }, { SIGUSR2, "SIGUSR2" },
+	{ SIGPIPE, "SIGPIPE" }, { SIGALRM, "SIGALRM" }, { SIGTERM, "SIGTERM" },
+	{ SIGXCPU, "SIGXCPU" }, { SIGXFSZ, "SIGXFSZ" }, { SIGVTALRM, "SIGVTALRM" },
+	{ SIGPROF, "SIGPROF" }, { SIGIO, "SIGIO" },	{ SIGSYS, "SIGSYS" },
 };
 
 const char *name_of_signal(uint32_t signal)
@@ -130,8 +116,9 @@ const char *name_of_tls_alert(uint8_t description)
 
 /* include/net/tcp_states.h */
 static const char *const tcp_states[] = {
-	"UNKNOWN", "ESTABLISHED", "SYN_SENT",  "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2",	"TIME_WAIT",
-	"CLOSE",   "CLOSE_WAIT",  "LAST_ACK",  "LISTEN",   "CLOSING",	"NEW_SYN_RECV", "BOUND_INACTIVE",
+	"UNKNOWN",   "ESTABLISHED", "SYN_SENT",	    "SYN_RECV",	      "FIN_WAIT1",
+	"FIN_WAIT2", "TIME_WAIT",   "CLOSE",	    "CLOSE_WAIT",     "LAST_ACK",
+	"LISTEN",    "CLOSING",	    "NEW_SYN_RECV", "BOUND_INACTIVE",
 };
 
 const char *name_of_tcp_state(uint8_t state)
@@ -180,6 +167,19 @@ const char *name_of_retry(enum retry r)
 	};
 
 	return names[r];
+}
+
+const char *retry_sentence(enum retry r)
+{
+	static const char *const sentences[] = {
+		[RETRY_NOT_NEEDED] = "not needed",
+		[RETRY_YES] = "yes, reconnecting solves it",
+		[RETRY_RECURS] = "works, and dies again the same way until the cause is removed",
+		[RETRY_BACKOFF] = "with growing pauses and jitter",
+		[RETRY_NO] = "no, the result is the same every time",
+	};
+
+	return sentences[r];
 }
 
 const char *name_of_strategy(enum strategy s)

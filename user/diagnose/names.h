@@ -16,6 +16,8 @@ const char *name_of_initiator(enum initiator by); /* client, proxy, ..., unknown
 const char *name_of_category(enum category c); /* NULL for CATEGORY_NONE */
 const char *name_of_confidence(enum confidence c);
 const char *name_of_retry(enum retry r);
+/* The same in words, for people. */
+const char *retry_sentence(enum retry r);
 const char *name_of_strategy(enum strategy s);
 
 #endif

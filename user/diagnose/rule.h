@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A rule is a row: the id of a cause, a predicate over facts, and the texts. The tables are the only list of causes there is:
- * `wstrace causes`, `wstrace explain`, the verdicts and the documents all come from them. To add a cause, write the predicate and
- * the row under it, above the first rule of its stage that would otherwise take the case: the first match wins.
+ * A rule is a row: the id of a cause, a predicate over facts, and the texts. The tables are the
+ * only list of causes there is: `wstrace causes`, `wstrace explain`, the verdicts and the documents
+ * all come from them. To add a cause, write the predicate and the row under it, above the first
+ * rule of its stage that would otherwise take the case: the first match wins.
  */
 #ifndef DIAGNOSE_RULE_H
 #define DIAGNOSE_RULE_H
@@ -18,11 +19,15 @@ enum strategy {
 	STRATEGY_NONE, /* nothing to recover from */
 	STRATEGY_IMMEDIATE_RETRY,
 	STRATEGY_EXPONENTIAL_BACKOFF,
-	STRATEGY_FALLBACK, /* another transport, or without live updates, until the cause is removed */
+	/* another transport, or without live updates, until the cause is removed */
+	STRATEGY_FALLBACK,
 	STRATEGY_MANUAL, /* retrying repeats the failure: somebody has to act first */
 };
 
-/* Stages at which a rule is tried: a socket that nobody accepted is a connect failure even if a request was sent into it. */
+/*
+ * Stages at which a rule is tried: a socket that nobody accepted is a connect failure even if a
+ * request was sent into it.
+ */
 enum rule_stage {
 	AT_CONNECT = 1 << STAGE_CONNECT,
 	AT_UPGRADE = 1 << STAGE_UPGRADE,
@@ -31,16 +36,19 @@ enum rule_stage {
 
 enum rule_flag {
 	RULE_CLEAN = 1 << 0, /* nothing is wrong */
-	RULE_FALLBACK = 1 << 1, /* "unknown": never an alternative to something */
-	RULE_QUOTES = 1 << 2, /* the proof is a frame or an answer that is quoted: it stands whatever else was lost */
-	RULE_NEEDS_FRAMES = 1 << 3, /* rests on a frame not having been sent: no better than the view of the frames */
+	/* takes what the rules above it left: never an alternative to them */
+	RULE_OTHERWISE = 1 << 1,
+	/* the proof is a frame or an answer that is quoted: it stands whatever else was lost */
+	RULE_QUOTES = 1 << 2,
+	/* rests on a frame not having been sent: no better than the view of the frames */
+	RULE_NEEDS_FRAMES = 1 << 3,
 };
 
 struct rule {
 	const char *id; /* stage.snake_case, never changed once released */
 	/*
-	 * NONE: does not apply. HIGH only with the evidence that decides; what is merely consistent is MEDIUM or LOW.
-	 * Adds what it saw, with numbers. Pure.
+	 * NONE: does not apply. HIGH only with the evidence that decides; what is merely consistent
+	 * is MEDIUM or LOW. Adds what it saw, with numbers. Pure.
 	 */
 	enum confidence (*when)(const struct facts *f, struct evidence *ev);
 	enum category category;
@@ -48,13 +56,17 @@ struct rule {
 	enum strategy strategy;
 	unsigned int at; /* enum rule_stage */
 	unsigned int flags; /* enum rule_flag */
-	/* Causes that this evidence looks like too as long as it is not HIGH; NULL ends the list. */
+	enum initiator initiator; /* BY_UNKNOWN: whoever ended it */
+	/*
+	 * Causes that this evidence looks like too as long as it is not HIGH; NULL ends the list.
+	 */
 	const char *alternatives[ALTERNATIVES_MAX];
 	uint16_t codes[4]; /* close codes that this rule explains, 0 ends the list; empty: 1006 */
 	/* Templates, see template.h. */
 	const char *summary; /* one clause, no full stop */
 	const char *user_message; /* for the person in front of the browser */
-	const char *steps[VERDICT_STEPS_MAX + 1]; /* for the person who runs it; NULL ends the list */
+	/* for the person who runs it; NULL ends the list */
+	const char *steps[VERDICT_STEPS_MAX + 1];
 };
 
 struct rule_table {
@@ -62,7 +74,10 @@ struct rule_table {
 	size_t count;
 };
 
-#define RULE_TABLE(array) { (array), sizeof(array) / sizeof((array)[0]) }
+#define RULE_TABLE(array)                                   \
+	{                                                   \
+		(array), sizeof(array) / sizeof((array)[0]) \
+	}
 
 extern const struct rule_table rules_connect;
 extern const struct rule_table rules_upgrade_refused;

@@ -108,9 +108,10 @@ static enum confidence refused(const struct facts *f, struct evidence *ev)
 		     format_endpoint(target, c->tuple.remote, c->tuple.remote_port),
 		     format_duration(duration, tried_for_ns(f)));
 	if (is_this_host(&c->tuple))
-		evidence_add(ev, "no_listener", 0,
-			     "the address is of this host: nothing listens on port %u in network namespace %u",
-			     c->tuple.remote_port, c->tuple.netns);
+		evidence_add(
+			ev, "no_listener", 0,
+			"the address is of this host: nothing listens on port %u in network namespace %u",
+			c->tuple.remote_port, c->tuple.netns);
 	return CONFIDENCE_HIGH;
 }
 
@@ -152,9 +153,10 @@ static enum confidence fd_exhausted(const struct facts *f, struct evidence *ev)
 	if (!c->has_end || !(c->tcp.flags & WST_TCP_NEVER_ACCEPTED) || !p || !p->fds_limit ||
 	    p->fds_used + FD_MARGIN < p->fds_limit)
 		return CONFIDENCE_NONE;
-	evidence_add(ev, "never_accepted", 0,
-		     "the connection waited in the accept queue of %s (pid %u) and was never taken out",
-		     p->comm, p->tgid);
+	evidence_add(
+		ev, "never_accepted", 0,
+		"the connection waited in the accept queue of %s (pid %u) and was never taken out",
+		p->comm, p->tgid);
 	evidence_add(ev, "descriptors", 0, "that process had %u of at most %u descriptors in use",
 		     p->fds_used, p->fds_limit);
 	return p->fds_used >= p->fds_limit ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
@@ -220,6 +222,7 @@ static const struct rule rules[] = {
 		.retry = RETRY_NO,
 		.strategy = STRATEGY_FALLBACK,
 		.at = AT_CONNECT,
+		.initiator = BY_KERNEL,
 		.summary = "a firewall rule of this host drops the connection to {target}",
 		.user_message = "The chat service cannot be reached from here. Please tell the support.",
 		.steps = {
@@ -234,6 +237,7 @@ static const struct rule rules[] = {
 		.retry = RETRY_BACKOFF,
 		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
 		.at = AT_CONNECT,
+		.initiator = BY_SERVER,
 		.summary = "the accept queue of the listener on {target} is full, so new connections are dropped",
 		.user_message = "The chat service is overloaded. Please try again in a moment.",
 		.steps = {
@@ -278,6 +282,7 @@ static const struct rule rules[] = {
 		.retry = RETRY_BACKOFF,
 		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
 		.at = AT_CONNECT | AT_UPGRADE,
+		.initiator = BY_SERVER,
 		.summary = "{server} is out of file descriptors and cannot accept the connection",
 		.user_message = "The chat service has too many connections at the moment. Please try again in a moment.",
 		.steps = {
@@ -292,7 +297,7 @@ static const struct rule rules[] = {
 		.retry = RETRY_BACKOFF,
 		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
 		.at = AT_CONNECT | AT_UPGRADE,
-		.summary = "{who} accepted the connection and closed it without reading or answering anything",
+		.summary = "{who} accepted the connection to {target} and closed it without reading or answering anything",
 		.user_message = "The chat service does not answer at the moment. Please try again in a moment.",
 		.steps = {
 			"docker-proxy does this when nothing listens on the port inside of the container: check `ports: host:container`, and that the server listens on 0.0.0.0 there.",

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Frames that should not be there, a Close handshake that went well, and one that stayed half done. */
+/*
+ * Frames that should not be there, a Close handshake that went well, and one that stayed half done.
+ */
 #include "diagnose/rule.h"
 
 #include <stdio.h>
@@ -9,7 +11,10 @@
 #include "diagnose/evidence.h"
 #include "diagnose/format.h"
 
-/* An endpoint that rejects a frame ends the connection at once; some wait for the answer to their Close frame. */
+/*
+ * An endpoint that rejects a frame ends the connection at once; some wait for the answer to their
+ * Close frame.
+ */
 #define REACTION_NS (5ull * 1000000000)
 
 static const char *sender_of(const struct conn *c, uint8_t direction)
@@ -34,9 +39,8 @@ static enum confidence http_in_stream(const struct facts *f, struct evidence *ev
 
 	if (!bad)
 		return CONFIDENCE_NONE;
-	evidence_add(ev, "http_text", bad->ts_ns,
-		     "the %s sent \"%s\" where a frame header belongs", sender_of(c, bad->direction),
-		     bad->text);
+	evidence_add(ev, "http_text", bad->ts_ns, "the %s sent \"%s\" where a frame header belongs",
+		     sender_of(c, bad->direction), bad->text);
 	evidence_closing(ev, f);
 	evidence_end(ev, f);
 	return was_in_sync(c, bad->direction) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
@@ -78,8 +82,8 @@ static void add_bad_frame(struct evidence *ev, const struct conn *c, const struc
 
 	describe_faults(faults, sizeof(faults), bad->faults);
 	evidence_add(ev, "illegal_frame", bad->ts_ns, "the %s sent the frame header %s: %s",
-		     sender_of(c, bad->direction),
-		     format_hex(hex, sizeof(hex), bad->header, len), faults);
+		     sender_of(c, bad->direction), format_hex(hex, sizeof(hex), bad->header, len),
+		     faults);
 }
 
 /* 1010 is a client that misses an extension: it cannot speak with this server either. */

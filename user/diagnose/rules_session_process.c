@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What happened to the process that held the socket: it beats all that the wire shows, unless a Close frame came first. */
+/*
+ * What happened to the process that held the socket: it beats all that the wire shows, unless a
+ * Close frame came first.
+ */
 #include "diagnose/rule.h"
 
 #include <signal.h>
@@ -8,7 +11,10 @@
 #include "diagnose/evidence.h"
 #include "diagnose/format.h"
 
-/* A fault and the exit that a runtime makes of it (Go: status 2 after a nil dereference) are this close. */
+/*
+ * A fault and the exit that a runtime makes of it (Go: status 2 after a nil dereference) are this
+ * close.
+ */
 #define FAULT_TO_EXIT_NS 1000000000ull
 #define EXIT_AFTER_CLOSE_NS 100000000ull
 #define STOP_REACTION_NS 2000000000ull
@@ -44,8 +50,7 @@ static enum confidence service_restart(const struct facts *f, struct evidence *e
 	const struct fatal_signal *stop;
 
 	if (!closing->frame || closing->sender == BY_CLIENT ||
-	    (closing->code != 1012 &&
-	     !(closing->code == CLOSE_GOING_AWAY && server_is_going(f))))
+	    (closing->code != 1012 && !(closing->code == CLOSE_GOING_AWAY && server_is_going(f))))
 		return CONFIDENCE_NONE;
 	evidence_closing(ev, f);
 	evidence_process(ev, f);

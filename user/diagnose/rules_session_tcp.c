@@ -42,8 +42,8 @@ static enum confidence aborted_with_unread_data(const struct facts *f, struct ev
 	const struct conn *c = f->end.conn;
 	bool named = reason_is(f, "TCP_ABORT_ON_CLOSE");
 
-	if (!aborted(f) || !no_close_frame(f) || (!named && (evidence_reset_reason(f, c) ||
-							      !c->tcp.unread_bytes)))
+	if (!aborted(f) || !no_close_frame(f) ||
+	    (!named && (evidence_reset_reason(f, c) || !c->tcp.unread_bytes)))
 		return CONFIDENCE_NONE;
 	add_all(ev, f);
 	return named ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
@@ -63,7 +63,9 @@ static enum confidence aborted_by_application(const struct facts *f, struct evid
 	return named || linger ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
-/* Retransmissions under way when a process closes: it may just have noticed that the path is dead. */
+/*
+ * Retransmissions under way when a process closes: it may just have noticed that the path is dead.
+ */
 static bool path_is_suspect(const struct conn *c)
 {
 	return c->has_end && (c->tcp.timeouts > 0 || c->tcp.probes > 0) &&
@@ -83,14 +85,16 @@ static enum confidence network_timeout(const struct facts *f, struct evidence *e
 {
 	const struct conn *c = f->end.conn;
 
-	/* Unsent: this host could not even send them, and the kernel counts its attempts as probes. */
+	/*
+	 * Unsent: this host could not even send them, and the kernel counts its attempts as probes.
+	 */
 	if (f->end.how != ENDED_TIMEOUT ||
 	    (c->has_end && !c->tcp.unacked_bytes && !c->tcp.unsent_bytes && !c->tcp.timeouts))
 		return CONFIDENCE_NONE;
 	add_all(ev, f);
 	/* A window of zero is a peer that does not read, not a path that is broken. */
 	return c->has_end && c->tcp.unacked_bytes && c->tcp.send_window ? CONFIDENCE_HIGH :
-									   CONFIDENCE_MEDIUM;
+									  CONFIDENCE_MEDIUM;
 }
 
 static enum confidence keepalive_timeout(const struct facts *f, struct evidence *ev)

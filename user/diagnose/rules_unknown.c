@@ -41,7 +41,7 @@ static enum confidence session_unknown(const struct facts *f, struct evidence *e
 }
 
 #define UNKNOWN_USER_MESSAGE "The connection to the chat was lost. Please try again in a moment."
-#define UNKNOWN_STEP                                                                               \
+#define UNKNOWN_STEP \
 	"The evidence lists all that was seen. Trace on the other host too, and compare the session id."
 
 static const struct rule rules[] = {
@@ -52,7 +52,7 @@ static const struct rule rules[] = {
 		.retry = RETRY_BACKOFF,
 		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
 		.at = AT_CONNECT,
-		.flags = RULE_FALLBACK,
+		.flags = RULE_OTHERWISE,
 		.summary = "the connection to {target} ended before a handshake, and nothing seen tells why",
 		.user_message = UNKNOWN_USER_MESSAGE,
 		.steps = { UNKNOWN_STEP },
@@ -64,7 +64,7 @@ static const struct rule rules[] = {
 		.retry = RETRY_BACKOFF,
 		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
 		.at = AT_UPGRADE,
-		.flags = RULE_FALLBACK,
+		.flags = RULE_OTHERWISE,
 		.summary = "the handshake with {target} did not succeed, and nothing seen tells why",
 		.user_message = UNKNOWN_USER_MESSAGE,
 		.steps = { UNKNOWN_STEP },
@@ -76,7 +76,7 @@ static const struct rule rules[] = {
 		.retry = RETRY_BACKOFF,
 		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
 		.at = AT_SESSION,
-		.flags = RULE_FALLBACK,
+		.flags = RULE_OTHERWISE,
 		.summary = "the connection ended, and nothing seen tells why",
 		.user_message = UNKNOWN_USER_MESSAGE,
 		.steps = { UNKNOWN_STEP },

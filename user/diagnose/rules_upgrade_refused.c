@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The handshake was answered, and the answer blames the request: who asks, from where, for what, and how. */
+/*
+ * The handshake was answered, and the answer blames the request: who asks, from where, for what,
+ * and how.
+ */
 #include "diagnose/rule.h"
 
 #include <string.h>
@@ -76,7 +79,13 @@ static enum confidence forbidden(const struct facts *f, struct evidence *ev)
 	return CONFIDENCE_HIGH;
 }
 
-enum redirect { REDIRECT_NONE, REDIRECT_SAME, REDIRECT_LOGIN, REDIRECT_OTHER_HOST, REDIRECT_OTHER_PATH };
+enum redirect {
+	REDIRECT_NONE,
+	REDIRECT_SAME,
+	REDIRECT_LOGIN,
+	REDIRECT_OTHER_HOST,
+	REDIRECT_OTHER_PATH
+};
 
 static enum redirect redirect_kind(const struct facts *f, struct evidence *ev)
 {
@@ -139,8 +148,9 @@ static enum confidence not_a_websocket_request(const struct facts *f, struct evi
 		return CONFIDENCE_NONE;
 	evidence_answer(ev, f);
 	if (stripped)
-		evidence_add(ev, "upgrade_missing", c->handshake.request_ns,
-			     "the request has a Sec-WebSocket-Key but no Upgrade: websocket: something on the way removed it");
+		evidence_add(
+			ev, "upgrade_missing", c->handshake.request_ns,
+			"the request has a Sec-WebSocket-Key but no Upgrade: websocket: something on the way removed it");
 	if (version_is_bad(&c->handshake))
 		evidence_add(ev, "version", c->handshake.request_ns,
 			     "Sec-WebSocket-Version is %s, RFC 6455 has 13", c->handshake.version);
@@ -298,7 +308,7 @@ static const struct rule rules[] = {
 		.retry = RETRY_NO,
 		.strategy = STRATEGY_MANUAL,
 		.at = AT_UPGRADE,
-		.flags = RULE_QUOTES,
+		.flags = RULE_QUOTES | RULE_OTHERWISE,
 		.summary = "{answerer} rejects the handshake as malformed: HTTP 400",
 		.user_message = "Live chat is not set up correctly. Trying again will not help; please tell the support.",
 		.steps = {

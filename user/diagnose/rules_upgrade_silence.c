@@ -29,9 +29,8 @@ static uint64_t waited_ns(const struct facts *f)
 /* The request is in the hands of the server's kernel: its socket saw it, or it was acknowledged. */
 static bool was_delivered(const struct conn *c)
 {
-	return conn_is_server_side(c) ||
-	       (c->has_end && c->tcp.bytes_out > 0 && c->tcp.unacked_bytes == 0 &&
-		c->tcp.unsent_bytes == 0);
+	return conn_is_server_side(c) || (c->has_end && c->tcp.bytes_out > 0 &&
+					  c->tcp.unacked_bytes == 0 && c->tcp.unsent_bytes == 0);
 }
 
 static void add_waiting(struct evidence *ev, const struct facts *f)
@@ -39,8 +38,8 @@ static void add_waiting(struct evidence *ev, const struct facts *f)
 	const struct conn *c = f->answer.last_request;
 	char waited[FORMAT_DURATION];
 
-	evidence_add(ev, "request", c->handshake.request_ns,
-		     "GET %.120s was %s; no answer in %s", c->handshake.path,
+	evidence_add(ev, "request", c->handshake.request_ns, "GET %.120s was %s; no answer in %s",
+		     c->handshake.path,
 		     was_delivered(c) ? "delivered" : "not acknowledged by the server",
 		     format_duration(waited, waited_ns(f)));
 	evidence_end(ev, f);

@@ -28,11 +28,11 @@ static void add_backend(struct evidence *ev, const struct facts *f, const struct
 	uint64_t ts_ns = 0;
 	enum ended_by how = conn_ended_by(c, &ts_ns);
 
-	evidence_add(ev, "backend_leg", ts_ns, "%s got the request and did not answer: %s, %s",
-		     facts_name(who, f->session, BY_SERVER,
-				conn_is_server_side(c) ? &c->owner : NULL),
-		     ended_by_name(how),
-		     facts_errno(c) ? name_of_errno(facts_errno(c)) : "no socket error");
+	evidence_add(
+		ev, "backend_leg", ts_ns, "%s got the request and did not answer: %s, %s",
+		facts_name(who, f->session, BY_SERVER, conn_is_server_side(c) ? &c->owner : NULL),
+		ended_by_name(how),
+		facts_errno(c) ? name_of_errno(facts_errno(c)) : "no socket error");
 }
 
 static enum confidence from_gateway(const struct facts *f, struct evidence *ev, uint16_t status)
@@ -156,7 +156,7 @@ static const struct rule rules[] = {
 		.retry = RETRY_BACKOFF,
 		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
 		.at = AT_UPGRADE,
-		.flags = RULE_QUOTES,
+		.flags = RULE_QUOTES | RULE_OTHERWISE,
 		.summary = "{answerer} failed while it handled the handshake: HTTP {status}",
 		.user_message = "The chat service has a problem. Please try again in a moment.",
 		.steps = {
@@ -171,7 +171,7 @@ static const struct rule rules[] = {
 		.retry = RETRY_NO,
 		.strategy = STRATEGY_MANUAL,
 		.at = AT_UPGRADE,
-		.flags = RULE_QUOTES,
+		.flags = RULE_QUOTES | RULE_OTHERWISE,
 		.summary = "{answerer} does not switch to WebSocket: HTTP {status}",
 		.user_message = "Live chat is not set up correctly. Trying again will not help; please tell the support.",
 		.steps = {

@@ -40,7 +40,12 @@ static void fill_party(char dst[WORD_BYTES], const struct facts *f)
 
 static void fill_peer(char dst[WORD_BYTES], const struct facts *f)
 {
-	snprintf(dst, WORD_BYTES, "%s", party_of(f) == BY_CLIENT ? "server" : "client");
+	enum initiator peer = party_of(f) == BY_CLIENT ? BY_SERVER : BY_CLIENT;
+
+	/* Who fell silent is at the other end of this very connection, which may be a proxy. */
+	if (f->end.how == ENDED_TIMEOUT || f->end.how == ENDED_ERROR)
+		peer = facts_far_party(f->session, (unsigned int)f->end.leg);
+	snprintf(dst, WORD_BYTES, "%s", name_of_initiator(peer));
 }
 
 static void fill_sender(char dst[WORD_BYTES], const struct facts *f)
@@ -105,10 +110,10 @@ static const struct word words[] = {
 	{ "party", "server", fill_party },
 	{ "peer", "peer", fill_peer },
 	{ "sender", "endpoint", fill_sender },
-	{ "code", "the code", fill_code },
+	{ "code", "CODE", fill_code },
 	{ "reason", "", fill_reason },
 	{ "answerer", "the server", fill_answerer },
-	{ "status", "status", fill_status },
+	{ "status", "STATUS", fill_status },
 	{ "target", "the server", fill_target },
 	{ "comm", "the process", fill_comm },
 	{ "server", "the server", fill_server },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "diagnose/url.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -72,16 +73,29 @@ bool url_same_path(const char *a, const char *b)
 	return len == path_length(b) && strncmp(a, b, len) == 0;
 }
 
+/* Words that are part of others ("author") have to end where they end. */
+struct login_word {
+	const char *text;
+	bool whole;
+};
+
+static const struct login_word login_words[] = {
+	{ "login", false },   { "signin", false },    { "sign-in", false },
+	{ "sign_in", false }, { "oauth", false },     { "openid", false },
+	{ "saml", false },    { "authorize", false }, { "authenticate", false },
+	{ "/auth", true },    { "/sso", true },
+};
+
 bool url_is_login(const char *text)
 {
-	static const char *const words[] = {
-		"login", "signin",    "sign-in",      "sign_in", "oauth",   "openid",
-		"saml",	 "authorize", "authenticate", "/auth",	 "//auth.", "/sso",
-	};
-
 	for (; *text; text++)
-		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-			if (strncasecmp(text, words[i], strlen(words[i])) == 0)
+		for (size_t i = 0; i < sizeof(login_words) / sizeof(login_words[0]); i++) {
+			const struct login_word *word = &login_words[i];
+			size_t len = strlen(word->text);
+
+			if (strncasecmp(text, word->text, len) == 0 &&
+			    !(word->whole && isalnum((unsigned char)text[len])))
 				return true;
+		}
 	return false;
 }

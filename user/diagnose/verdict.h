@@ -43,7 +43,8 @@ struct verdict {
 	enum confidence confidence;
 	struct close_view close;
 	struct evidence evidence;
-	const char *alternatives[ALTERNATIVES_MAX]; /* cause ids that the evidence does not exclude */
+	/* cause ids that the evidence does not exclude */
+	const char *alternatives[ALTERNATIVES_MAX];
 	unsigned int alternative_count;
 	char summary[320]; /* "backend chat-server (pid 812) was killed by the OOM killer" */
 	char user_message[320];

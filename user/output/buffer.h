@@ -14,7 +14,10 @@ struct buffer {
 
 void buffer_add(struct buffer *b, const char *text);
 __attribute__((format(printf, 2, 3))) void buffer_printf(struct buffer *b, const char *format, ...);
-/* Adds text word by word in lines of at most width columns; every line but the first starts with indent spaces. */
+/*
+ * Adds text word by word in lines of at most width columns; every line but the first starts with
+ * indent spaces.
+ */
 void buffer_wrap(struct buffer *b, const char *text, unsigned int indent, unsigned int width);
 /* The string, which the caller frees; NULL when memory was short. The buffer is empty again. */
 char *buffer_take(struct buffer *b);

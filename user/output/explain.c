@@ -12,21 +12,8 @@
 #include "output/colour.h"
 
 #define WIDTH 100
-#define LABEL_COLUMNS 12
+#define LABEL_COLUMNS 14
 #define TEXT_BYTES 512
-
-static const char *retry_sentence(enum retry retry)
-{
-	static const char *const sentences[] = {
-		[RETRY_NOT_NEEDED] = "not needed",
-		[RETRY_YES] = "yes, reconnecting solves it",
-		[RETRY_RECURS] = "works, and dies again the same way until the cause is removed",
-		[RETRY_BACKOFF] = "with growing pauses and jitter",
-		[RETRY_NO] = "no: the same result every time",
-	};
-
-	return sentences[retry];
-}
 
 /* Rules without codes are about ends that have no Close frame, which APIs report as 1006. */
 static bool rule_gives_code(const struct rule *r, uint16_t code)
@@ -41,7 +28,7 @@ static bool rule_gives_code(const struct rule *r, uint16_t code)
 
 static void add_label(struct buffer *b, const struct colours *c, const char *label)
 {
-	buffer_printf(b, "\n  %s%-10s%s", c->dim, label, c->off);
+	buffer_printf(b, "\n  %s%-12s%s", c->dim, label, c->off);
 }
 
 static void add_template(struct buffer *b, const char *text, unsigned int indent)
@@ -107,7 +94,7 @@ static void explain_code(struct buffer *b, const struct colours *c, uint16_t cod
 	add_label(b, c, "what");
 	buffer_wrap(b, code_meaning(code), LABEL_COLUMNS, WIDTH);
 	add_label(b, c, "on the wire");
-	buffer_add(b, close_code_is_legal(code) ? " yes" : " never: no Close frame may carry it");
+	buffer_add(b, close_code_is_legal(code) ? "yes" : "never: no Close frame may carry it");
 	for (const struct rule *r = catalogue_next(NULL); r; r = catalogue_next(r)) {
 		if (!rule_gives_code(r, like))
 			continue;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* cJSON with the house's rules for values: clean text, whole numbers that survive, names in static memory. Pure. */
+/*
+ * cJSON with the house's rules for values: clean text, whole numbers that survive, names in static
+ * memory. Pure.
+ */
 #ifndef OUTPUT_JSON_H
 #define OUTPUT_JSON_H
 

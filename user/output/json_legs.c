@@ -32,7 +32,7 @@ static const char *known(const char *text)
 	return text && text[0] ? text : NULL;
 }
 
-void json_add_session(struct json *j, cJSON *line, const struct facts *f)
+void json_add_session(struct json *j, cJSON *line, const struct facts *f, bool ended)
 {
 	static const struct handshake none;
 	const struct session *s = f->session;
@@ -52,7 +52,7 @@ void json_add_session(struct json *j, cJSON *line, const struct facts *f)
 	add_endpoint(j, o, "client", e.client, e.client_port);
 	add_endpoint(j, o, "server", e.server, e.server_port);
 	json_time(j, o, "opened_at", message_unix_ns(f->track, s->opened_ns));
-	if (s->ended_ns)
+	if (ended)
 		json_number(j, o, "duration_ms", message_duration_ns(s) / 1000000);
 }
 
@@ -73,8 +73,7 @@ static void add_process(struct json *j, cJSON *leg, const struct facts *f, const
 		json_name(j, json_object(j, leg, "container"), "id", p->container_id);
 }
 
-static void add_reset_reason(struct json *j, cJSON *tcp, const struct facts *f,
-			     const struct conn *c)
+static void add_reset_reason(struct json *j, cJSON *tcp, const struct facts *f, const struct conn *c)
 {
 	const char *name = evidence_reset_reason(f, c);
 	char number[24];
@@ -128,9 +127,8 @@ static void add_tcp(struct json *j, cJSON *leg, const struct facts *f, const str
 
 static void add_opcodes(struct json *j, cJSON *o, const char *key, const struct wst_walk_facts *w)
 {
-	static const char *const names[] = {
-		"continuation", "text", "binary", "close", "ping", "pong"
-	};
+	static const char *const names[] = { "continuation", "text", "binary",
+					     "close",	     "ping", "pong" };
 	cJSON *counts = json_object(j, o, key);
 
 	for (unsigned int i = 0; i < 6; i++)

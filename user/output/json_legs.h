@@ -6,7 +6,8 @@
 #include "diagnose/facts.h"
 #include "output/json.h"
 
-void json_add_session(struct json *j, cJSON *line, const struct facts *f);
+/* ended: with its duration */
+void json_add_session(struct json *j, cJSON *line, const struct facts *f, bool ended);
 /* At most legs_max of them; whole: with what TCP and WebSocket tell at the end. */
 void json_add_legs(struct json *j, cJSON *line, const struct facts *f, unsigned int legs_max,
 		   bool whole);

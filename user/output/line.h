@@ -21,8 +21,10 @@ struct line_context {
  */
 char *line_session_open(const struct line_context *ctx, const struct session *s);
 /* session_end, handshake_failed or connect_failed, by the stage that the session reached. */
-char *line_session_end(const struct line_context *ctx, const struct session *s, const struct verdict *v);
+char *line_session_end(const struct line_context *ctx, const struct session *s,
+		       const struct verdict *v);
 /* About the tracer itself: start, lost events. level: info, warn, error. */
-char *line_agent(const struct line_context *ctx, const char *level, const char *message, uint64_t ts_ns);
+char *line_agent(const struct line_context *ctx, const char *level, const char *message,
+		 uint64_t ts_ns);
 
 #endif

@@ -164,7 +164,7 @@ static char *end_with(const struct line_context *ctx, const struct facts *f,
 	message_of_end(message, f, v);
 	add_trace_id(&j, line, s);
 	json_text(&j, line, "message", message);
-	json_add_session(&j, line, f);
+	json_add_session(&j, line, f, true);
 	add_http(&j, line, f);
 	add_close(&j, line, &v->close);
 	add_cause(&j, line, ctx, v, detail->evidence_max);
@@ -178,8 +178,7 @@ static char *end_with(const struct line_context *ctx, const struct facts *f,
 	return json_print(&j, line);
 }
 
-char *line_json_end(const struct line_context *ctx, const struct session *s,
-		    const struct verdict *v)
+char *line_json_end(const struct line_context *ctx, const struct session *s, const struct verdict *v)
 {
 	char *text = NULL;
 	struct facts f;
@@ -203,11 +202,10 @@ char *line_json_open(const struct line_context *ctx, const struct session *s)
 
 	facts_collect(&f, s, ctx->track);
 	message_of_open(message, &f);
-	line = new_line(&j, ctx, "info", "session_open",
-			s->opened_ns ? s->opened_ns : s->first_ns);
+	line = new_line(&j, ctx, "info", "session_open", s->opened_ns ? s->opened_ns : s->first_ns);
 	add_trace_id(&j, line, s);
 	json_text(&j, line, "message", message);
-	json_add_session(&j, line, &f);
+	json_add_session(&j, line, &f, false);
 	json_add_legs(&j, line, &f, SESSION_LEGS_MAX, false);
 	return json_print(&j, line);
 }

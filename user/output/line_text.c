@@ -58,7 +58,8 @@ static void add_who(struct buffer *b, const struct colours *c, const struct fact
 		    const struct verdict *v)
 {
 	struct endpoints e = message_endpoints(f->session);
-	char duration[FORMAT_DURATION], client[FORMAT_ENDPOINT] = "?", server[FORMAT_ENDPOINT] = "?";
+	char duration[FORMAT_DURATION], client[FORMAT_ENDPOINT] = "?",
+					server[FORMAT_ENDPOINT] = "?";
 	char id[TEXT_ID];
 
 	if (e.client)
@@ -92,7 +93,7 @@ static void add_what_to_do(struct buffer *b, const struct colours *c, const stru
 		add_wrapped(b, v->steps[i], LABEL_COLUMNS + 3);
 	}
 	add_label(b, c, "retry");
-	buffer_printf(b, "%s (%s)", name_of_retry(v->rule->retry),
+	buffer_printf(b, "%s (%s)", retry_sentence(v->rule->retry),
 		      name_of_strategy(v->rule->strategy));
 }
 
@@ -135,8 +136,7 @@ static char *one_line(const struct line_context *ctx, const char *word, const ch
 	return buffer_take(&b);
 }
 
-char *line_text_end(const struct line_context *ctx, const struct session *s,
-		    const struct verdict *v)
+char *line_text_end(const struct line_context *ctx, const struct session *s, const struct verdict *v)
 {
 	struct colours c = colours_for(ctx->colour);
 	struct buffer b = { 0 };

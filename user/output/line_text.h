@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The same for people: one line for what is fine, an aligned block for a bad end. Pure; see line.h. */
+/*
+ * The same for people: one line for what is fine, an aligned block for a bad end. Pure; see line.h.
+ */
 #ifndef OUTPUT_LINE_TEXT_H
 #define OUTPUT_LINE_TEXT_H
 

@@ -92,10 +92,7 @@ void message_of_end(char *dst, const struct facts *f, const struct verdict *v)
 	if (f->stage == STAGE_SESSION)
 		end_text(dst, subject, v);
 	else if (f->stage == STAGE_CONNECT)
-		snprintf(dst, MESSAGE_BYTES, "Connection %s failed: %s", subject, v->summary);
-	else if (f->answer.status)
-		snprintf(dst, MESSAGE_BYTES, "WebSocket handshake %s failed (HTTP %u): %s", subject,
-			 f->answer.status, v->summary);
+		snprintf(dst, MESSAGE_BYTES, "Connection failed: %s", v->summary);
 	else
 		snprintf(dst, MESSAGE_BYTES, "WebSocket handshake %s failed: %s", subject,
 			 v->summary);

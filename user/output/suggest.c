@@ -36,7 +36,7 @@ static unsigned int distance(const char *a, const char *b)
 	return row[len];
 }
 
-/* One letter in four may be wrong. */
+/* One letter in five may be wrong. */
 static bool is_like(const char *id, const char *word)
 {
 	const char *name = strchr(id, '.') + 1;
@@ -44,7 +44,7 @@ static bool is_like(const char *id, const char *word)
 
 	if (len >= 3 && strstr(id, word))
 		return true;
-	return distance(id, word) <= len / 4 || distance(name, word) <= len / 4;
+	return distance(id, word) <= len / 5 || distance(name, word) <= len / 5;
 }
 
 char *catalogue_suggest(const char *word)

@@ -11,7 +11,9 @@
 /* One character as it is printed: \u{10ffff} is the longest. */
 #define PIECE_BYTES 16
 
-/* Marks, embeddings and isolates: text after them may be shown in another order (CVE-2021-42574). */
+/*
+ * Marks, embeddings and isolates: text after them may be shown in another order (CVE-2021-42574).
+ */
 static int turns_direction(utf8proc_int32_t c)
 {
 	return c == 0x061c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
@@ -30,7 +32,9 @@ static int is_unprintable(utf8proc_int32_t c)
 	}
 }
 
-/* Writes the next character of src as it is to be printed; returns how many bytes of src it took. */
+/*
+ * Writes the next character of src as it is to be printed; returns how many bytes of src it took.
+ */
 static size_t next_piece(char piece[PIECE_BYTES], size_t *ret_len, const char *src, size_t len)
 {
 	utf8proc_int32_t c;
@@ -77,7 +81,10 @@ size_t text_clean(char *dst, size_t cap, const char *src, size_t len)
 	return used;
 }
 
-/* Days since 1970-01-01 -> date, for years that start in March, so that the leap day is the last one. */
+/*
+ * Days since 1970-01-01 -> date, for years that start in March, so that the leap day is the last
+ * one.
+ */
 static void civil_date(uint64_t days, unsigned int *ret_year, unsigned int *ret_month,
 		       unsigned int *ret_day)
 {

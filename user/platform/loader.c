@@ -36,7 +36,6 @@ static const struct kernel_feature {
 } features[] = {
 	{ "BPF ring buffers (Linux 5.8)", BPF_MAP_TYPE_RINGBUF, 0 },
 	{ "BPF socket storage (Linux 5.2)", BPF_MAP_TYPE_SK_STORAGE, 0 },
-	{ "BTF tracing programs (Linux 5.5)", 0, BPF_PROG_TYPE_TRACING },
 	{ "cgroup_skb programs (CONFIG_CGROUP_BPF)", 0, BPF_PROG_TYPE_CGROUP_SKB },
 };
 
@@ -111,7 +110,8 @@ static int say_refused(int err, const struct loader_config *config, struct failu
 				   "the kernel has no memory for a ring buffer of %u MiB and the "
 				   "maps; try a smaller one: --buffer-mib N",
 				   config->buffer_mib);
-	missing = missing_feature();
+	/* Probing needs the same privileges, so without them it finds nothing. */
+	missing = err == EPERM ? NULL : missing_feature();
 	if (missing)
 		return failure_set(f, err, "this kernel lacks %s", missing);
 	if (err == EPERM && !program)

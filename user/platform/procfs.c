@@ -12,6 +12,8 @@
 
 #include "track/process.h"
 
+/* PROC_PID_INIT_INO of the kernel: the inode number of the first pid namespace. */
+#define PID_NAMESPACE_HOST_INO 0xeffffffcu
 #define NS_PER_TICK 10000000ull /* USER_HZ is 100 on every architecture with BPF */
 
 /* The file's first bytes as a string; its length or -errno. */
@@ -147,6 +149,13 @@ static int count_descriptors(int dir_fd, uint32_t *ret_count)
 		return 0;
 	}
 	return list_descriptors(dir_fd, ret_count);
+}
+
+bool procfs_is_of_host(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) || st.st_ino == PID_NAMESPACE_HOST_INO;
 }
 
 int procfs_can_read(void *unused)

@@ -84,10 +84,27 @@ static void start(struct recording_writer *w)
 	w->started = true;
 }
 
+/* How many of the first written bytes of the buffer are the header and whole records. */
+static size_t whole_records(const struct recording_writer *w, size_t written)
+{
+	size_t whole = w->bytes == 0 ? sizeof(struct recording_header) : 0;
+	struct wst_event event;
+
+	if (whole > written)
+		return 0;
+	while (whole + sizeof(event) <= written) {
+		memcpy(&event, w->buffer + whole, sizeof(event));
+		if (whole + event.size > written)
+			break;
+		whole += event.size;
+	}
+	return whole;
+}
+
 int recording_flush(struct recording_writer *w)
 {
 	size_t written;
-	int err;
+	int err, cut;
 
 	if (w->error || w->len == 0)
 		return w->error;
@@ -97,9 +114,12 @@ int recording_flush(struct recording_writer *w)
 		w->len = 0;
 		return 0;
 	}
-	/* Back to the last flush, which ended with a whole record; a pipe keeps what it has. */
 	w->error = err;
-	return ftruncate(w->writer.fd, (off_t)w->bytes) ? err : w->error;
+	w->bytes += whole_records(w, written);
+	/* A pipe cannot be cut: replay says that its last record is not whole. */
+	cut = ftruncate(w->writer.fd, (off_t)w->bytes);
+	(void)cut;
+	return err;
 }
 
 int recording_write(struct recording_writer *w, const void *record, size_t len)

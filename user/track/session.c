@@ -102,7 +102,7 @@ static void number_hops(struct session *s, const struct place *p, const int *ord
 void session_arrange(struct session *s)
 {
 	struct place p[SESSION_LEGS_MAX];
-	int order[SESSION_LEGS_MAX], at;
+	int order[SESSION_LEGS_MAX] = { 0 }, at;
 
 	read_places(s, p);
 	for (int i = 0; i < s->leg_count; i++) {
@@ -172,10 +172,9 @@ const struct conn *session_server_leg(const struct session *s)
 
 const struct conn *session_peer_leg(const struct session *s, unsigned int leg)
 {
-	if (leg > 0 && s->hop[leg - 1] == s->hop[leg])
-		return s->legs[leg - 1];
-	if (leg + 1 < s->leg_count && s->hop[leg + 1] == s->hop[leg])
-		return s->legs[leg + 1];
+	for (unsigned int i = 0; i < s->leg_count; i++)
+		if (i != leg && s->hop[i] == s->hop[leg])
+			return s->legs[i];
 	return NULL;
 }
 

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Sockets that no handshake brings into a session: which of them are told, and which are nobody's
+ * business.
+ */
+#include "test.h"
+
+#include <errno.h>
+
+#include "stack.h"
+#include "track/tcp_state.h"
+#include "track_run.h"
+
+TEST(track_alone, refused_connection)
+{
+	struct events *e = events_new();
+	struct track *t;
+	struct session *s;
+
+	ev_open(e, &CLIENT)->established_ns = 0;
+	ev_reset(e, &CLIENT, WST_IN);
+	ev_error(e, &CLIENT, ECONNREFUSED);
+	ev_state(e, &CLIENT, STATE_SYN_SENT, STATE_CLOSE);
+	no_frames(ev_end(e, &CLIENT))->established_ns = 0;
+	t = track_of(e);
+	s = only_end(t, UINT64_MAX);
+	CHECK(s->synthetic_id);
+	CHECK_EQ(session_stage(s), STAGE_CONNECT);
+	CHECK_EQ(conn_ended_by(s->legs[0], NULL), ENDED_CONNECT_FAILED);
+	CHECK(s->ended_ns && s->first_ns);
+	finish(t, s, e);
+}
+
+/* Accepted and closed without an answer; both ends are told, one report. */
+TEST(track_alone, unserved_connection)
+{
+	struct events *e = events_new();
+	struct track *t;
+	struct session *s;
+
+	ev_open(e, &SERVER);
+	ev_state(e, &SERVER, STATE_FIN_WAIT2, STATE_CLOSE);
+	no_frames(ev_end(e, &SERVER))->tcp.states[1] = STATE_FIN_WAIT1;
+	ev_open(e, &CLIENT);
+	ev_state(e, &CLIENT, STATE_LAST_ACK, STATE_CLOSE);
+	no_frames(ev_end(e, &CLIENT))->tcp.states[1] = STATE_CLOSE_WAIT;
+	t = track_of(e);
+	s = only_end(t, UINT64_MAX);
+	CHECK_EQ(s->leg_count, 2);
+	CHECK_EQ(s->hop_count, 1);
+	CHECK(s->legs[0]->cookie == CLIENT.cookie);
+	CHECK_EQ(session_stage(s), STAGE_CONNECT);
+	finish(t, s, e);
+}
+
+/* A health check connects and closes: nobody's business. */
+TEST(track_alone, health_check)
+{
+	struct events *e = events_new();
+	struct track *t;
+
+	ev_open(e, &SERVER);
+	ev_state(e, &SERVER, STATE_LAST_ACK, STATE_CLOSE);
+	no_frames(ev_end(e, &SERVER))->tcp.states[1] = STATE_CLOSE_WAIT;
+	t = track_of(e);
+	CHECK(!next_end(t, UINT64_MAX, NULL));
+	CHECK_EQ(track_conn_count(t), 0);
+	track_free(t);
+	events_free(e);
+}
+
+TEST(track_alone, failed_tls)
+{
+	struct events *e = events_new();
+	struct wst_end_event *end;
+	struct track *t;
+	struct session *s;
+
+	ev_open(e, &CLIENT);
+	ev_state(e, &CLIENT, STATE_ESTABLISHED, STATE_CLOSE);
+	end = no_frames(ev_end(e, &CLIENT));
+	end->tcp.flags = WST_TCP_TLS;
+	end->tcp.tls_alert_in = 40;
+	events_pass_ms(e, 300); /* the server takes its time */
+	ev_open(e, &SERVER);
+	end = no_frames(ev_end(e, &SERVER));
+	end->tcp.flags = WST_TCP_TLS;
+	end->tcp.tls_alert_out = 40;
+	t = track_of(e);
+	s = only_end(t, UINT64_MAX);
+	CHECK_EQ(s->leg_count, 2);
+	finish(t, s, e);
+}
+
+TEST(track_alone, tls_that_worked)
+{
+	struct events *e = events_new();
+	struct wst_end_event *end;
+	struct track *t;
+
+	ev_open(e, &SERVER);
+	ev_state_by_owner(e, &SERVER, STATE_ESTABLISHED, STATE_FIN_WAIT1);
+	end = no_frames(ev_end(e, &SERVER));
+	end->tcp.flags = WST_TCP_TLS | WST_TCP_TLS_DATA;
+	end->tcp.tls_alert_out = 0; /* close_notify */
+	t = track_of(e);
+	CHECK(!next_end(t, UINT64_MAX, NULL));
+	CHECK_EQ(track_conn_count(t), 0);
+	track_free(t);
+	events_free(e);
+}
+
+TEST(track_alone, ordinary_http)
+{
+	struct events *e = events_new();
+	struct track *t;
+
+	/* not announced: only its first chunk looked like anything */
+	ev_request(e, &SERVER, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+	ev_open(e, &CLIENT);
+	ev_request(e, &CLIENT, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+	ev_response(e, &CLIENT, "HTTP/1.1 200 OK\r\n\r\n");
+	ev_state(e, &CLIENT, STATE_ESTABLISHED, STATE_CLOSE_WAIT);
+	no_frames(ev_end(e, &CLIENT));
+	t = track_of(e);
+	CHECK(!next_end(t, UINT64_MAX, NULL));
+	CHECK_EQ(track_conn_count(t), 0);
+	track_free(t);
+	events_free(e);
+}
+
+TEST(track_alone, open_before_us)
+{
+	struct events *e = events_new();
+	struct track *t;
+	struct session *s;
+
+	stack_midstream(e, &STACK);
+	for (int i = 0; i < 2; i++)
+		no_frames(midstream_end(e, &STACK.legs[UPSTREAM + i]));
+	t = track_of(e); /* never seen to be a WebSocket */
+	CHECK(!next_end(t, UINT64_MAX, NULL));
+	CHECK_EQ(track_conn_count(t), 2);
+	track_free(t);
+	events_free(e);
+
+	e = events_new();
+	stack_midstream(e, &STACK);
+	events_pass_ms(e, 1000);
+	midstream_end(e, &STACK.legs[BACKEND])->walk[WST_IN].flags |= WST_WALK_JOINED;
+	events_pass_ms(e, 1);
+	no_frames(midstream_end(e, &STACK.legs[UPSTREAM]));
+	t = track_of(e);
+	s = only_end(t, e->now_ns + TRACK_SETTLE_NS);
+	CHECK_EQ(s->leg_count, 2);
+	CHECK(s->synthetic_id && !s->opened_ns);
+	CHECK_EQ(session_stage(s), STAGE_SESSION);
+	track_release(t, s);
+	CHECK_EQ(track_conn_count(t), 2);
+	track_free(t);
+	events_free(e);
+}
+
+TEST(track_alone, close_frame_on_a_connection_from_before_us)
+{
+	struct events *e = events_new();
+	struct track *t;
+	struct session *s;
+
+	ev_open(e, &SERVER)->flags |= WST_OPEN_MIDSTREAM;
+	ev_close(e, &SERVER, true, 1001, NULL);
+	ev_state(e, &SERVER, STATE_ESTABLISHED, STATE_CLOSE_WAIT);
+	no_frames(midstream_end(e, &SERVER));
+	t = track_of(e);
+	s = only_end(t, UINT64_MAX);
+	CHECK_EQ(session_stage(s), STAGE_SESSION);
+	finish(t, s, e);
+}
