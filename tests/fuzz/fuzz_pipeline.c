@@ -34,7 +34,17 @@ static void fail(const char *what, const char *line)
 	abort();
 }
 
-static void check_characters(const char *line, size_t len, bool escapes)
+/* Text for people has several lines, and colours if asked for. */
+static bool may_stand(utf8proc_int32_t c, uint8_t flags)
+{
+	if (c == '\n')
+		return flags & FLAG_TEXT;
+	if (c == 0x1b)
+		return flags & FLAG_TEXT && flags & FLAG_COLOUR;
+	return c >= ' ' && (c < 0x7f || c > 0x9f);
+}
+
+static void check_characters(const char *line, size_t len, uint8_t flags)
 {
 	for (size_t at = 0; at < len;) {
 		utf8proc_int32_t c;
@@ -43,7 +53,7 @@ static void check_characters(const char *line, size_t len, bool escapes)
 
 		if (n <= 0)
 			fail("invalid UTF-8", line);
-		if ((c < ' ' && !(escapes && c == 0x1b)) || c == 0x7f)
+		if (!may_stand(c, flags))
 			fail("control character", line);
 		at += (size_t)n;
 	}
@@ -82,7 +92,7 @@ static int on_line(void *arg, const char *line, size_t len)
 
 	if (strlen(line) != len || len == 0 || len > LINE_BYTES_MAX)
 		fail("length", line);
-	check_characters(line, len, run->flags & FLAG_TEXT && run->flags & FLAG_COLOUR);
+	check_characters(line, len, run->flags);
 	if (!(run->flags & FLAG_TEXT))
 		check_json(line, len);
 	if (run->flags & FLAG_SECRET && strchr(line, SECRET_BYTE))

@@ -40,7 +40,11 @@ finish() {
 	set +e
 	exec >&3 2>&4 # a signal may find us in a function whose output goes elsewhere
 	if [ "$status" -ne 0 ]; then failed=$((failed + 1)); fi
-	if [ "$failed" -gt 0 ] && [ -n "$log" ]; then tail -n 200 "$said" "$log"; fi
+	if [ "$failed" -gt 0 ] && [ -n "$log" ]; then
+		# Of the whole machine's sessions only ours.
+		cat "$said"
+		grep -F '"path":"/sidecar/' "$log"
+	fi
 	engine_stop
 	[ -z "$STATE" ] || rm -rf --one-file-system "$STATE"
 	echo "sidecar: $passed passed, $failed failed, $skipped skipped"
@@ -99,15 +103,19 @@ backend() {
 client() {
 	local name=$1 verb=$2 address=${3:-$1:8080}
 	docker run -d --name "$name-client" --network "$NETWORK" \
-		peer "${@:4}" "$verb" "ws://$address/sidecar/$name" &&
-		until_true client_says open "$name"
+		peer "${@:4}" "$verb" "ws://$address/sidecar/$name" || return 1
+	until_true client_says open "$name" && return 0
+	docker logs "$name-client"
+	docker inspect -f '{{json .State}}' "$name" "$name-client"
+	docker logs "$name"
+	return 1
 }
 
 # ... or as a process of the host.
 host_client() {
 	local name=$1 address=$2
 	beside_engine "$STATE/peer" talk "ws://$address/sidecar/$name" >"$STATE/$name.client" 2>&1 &
-	until_true client_says open "$name"
+	until_true client_says open "$name" || { cat "$STATE/$name.client"; return 1; }
 }
 
 client_says() {
