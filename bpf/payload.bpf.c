@@ -93,7 +93,7 @@ static __always_inline void emit_head(struct __sk_buff *skb, u32 offset, u32 n, 
 			break;
 		part = n - done > WST_HTTP_CHUNK_BYTES ? WST_HTTP_CHUNK_BYTES : n - done;
 		if (emit_chunk(skb, offset + done, part, head_offset + done,
-			       done + part < n ? flags & ~(u32)WST_HTTP_LAST : flags))
+			       done + part < n ? flags & ~(u32)(WST_HTTP_LAST | WST_HTTP_CUT) : flags))
 			break;
 		done += part;
 	}

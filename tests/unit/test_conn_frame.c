@@ -116,6 +116,20 @@ TEST(conn_frame, first_close_frame_wins)
 	free(c);
 }
 
+/* The header is the same, and so is every byte that was there already. */
+TEST(conn_frame, first_bytes_win)
+{
+	struct events *e = events_new();
+	struct conn *c;
+
+	ev_close(e, &SERVER, false, 1000, "abc")->len = 4;
+	ev_close(e, &SERVER, false, 1011, "xyz");
+	c = conn_of(e);
+	CHECK_EQ(c->close[WST_OUT].code, 1000);
+	CHECK_STR(c->close[WST_OUT].reason, "abz");
+	free(c);
+}
+
 TEST(conn_frame, longest_close_frame)
 {
 	struct events *e = events_new();

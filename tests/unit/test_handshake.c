@@ -287,6 +287,17 @@ TEST(handshake, ordinary_requests_are_ignored_with_their_answers)
 	CHECK(!hs.other_request);
 }
 
+TEST(handshake, answer_of_a_later_ordinary_request)
+{
+	struct handshake hs = { 0 };
+
+	request(&hs, whole_request);
+	CHECK_EQ(add_all(&hs, "GET /favicon.ico HTTP/1.1\r\n\r\n", true, 200, 512),
+		 HANDSHAKE_IGNORED);
+	CHECK_EQ(response(&hs, "HTTP/1.1 404 Not Found\r\n\r\n"), HANDSHAKE_IGNORED);
+	CHECK(hs.request_seen && !hs.response_seen);
+}
+
 TEST(handshake, interim_answers_are_passed_over)
 {
 	struct handshake hs = { 0 };

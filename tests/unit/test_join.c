@@ -362,3 +362,103 @@ TEST(join, prefork_proxy)
 	CHECK_EQ(session_of(&seen, &b.legs[BACKEND])->leg_count, 4);
 	done(&seen, e);
 }
+
+/* Accepted from elsewhere although nothing here connects to elsewhere: another client. */
+TEST(join, one_key_for_two_services)
+{
+	struct events *e = events_new();
+	struct side other = STACK.legs[BACKEND];
+	struct seen seen;
+
+	other.cookie++;
+	other.local_port = 9090;
+	other.remote_port++;
+	other.tgid++;
+	ev_open(e, &STACK.legs[BACKEND]);
+	ev_request(e, &STACK.legs[BACKEND], REQUEST_HEAD KEY_HEADER "\r\n")->head_seq = 1;
+	ev_open(e, &other);
+	ev_request(e, &other, REQUEST_HEAD KEY_HEADER "\r\n")->head_seq = 2;
+	ev_fin_both(e, &STACK.legs[BACKEND], true);
+	ev_fin_both(e, &other, true);
+	seen = run(e);
+	CHECK_EQ(seen.count, 2);
+	check_ids_differ(&seen);
+	done(&seen, e);
+}
+
+/* The proxy connects to another host, from which a second proxy comes back to the backend here. */
+TEST(join, by_way_of_another_host)
+{
+	struct events *e = events_new();
+	struct stack s = STACK;
+	struct seen seen;
+
+	s.legs[UPSTREAM].remote = "198.18.9.9";
+	s.legs[BACKEND].remote = "198.18.9.9";
+	for (int i = 0; i < STACK_LEGS; i++) {
+		ev_open(e, &s.legs[i]);
+		ev_request(e, &s.legs[i], REQUEST_HEAD KEY_HEADER "\r\n")
+			->head_seq = 100 + (uint32_t)(i + 1) / 2 + (i == BACKEND ? 50 : 0);
+		e->now_ns += 50000;
+	}
+	stack_close(e, &s);
+	seen = run(e);
+	REQUIRE(seen.count == 1);
+	CHECK_EQ(seen.sessions[0]->leg_count, 4);
+	CHECK_EQ(seen.sessions[0]->hop_count, 3);
+	CHECK(!session_peer_leg(seen.sessions[0], UPSTREAM));
+	done(&seen, e);
+}
+
+/* Two scripts with one key call the same server elsewhere. */
+TEST(join, one_key_in_two_processes)
+{
+	struct events *e = events_new();
+	struct side other = STACK.legs[BROWSER];
+	struct seen seen;
+
+	other.cookie++;
+	other.local_port++;
+	other.tgid++;
+	ev_open(e, &STACK.legs[BROWSER]);
+	ev_request(e, &STACK.legs[BROWSER], REQUEST_HEAD KEY_HEADER "\r\n")->head_seq = 1;
+	ev_open(e, &other);
+	ev_request(e, &other, REQUEST_HEAD KEY_HEADER "\r\n")->head_seq = 2;
+	ev_fin_both(e, &STACK.legs[BROWSER], true);
+	ev_fin_both(e, &other, true);
+	seen = run(e);
+	CHECK_EQ(seen.count, 2);
+	check_ids_differ(&seen);
+	done(&seen, e);
+}
+
+/*
+ * Sequence numbers come around: without the address they count for a moment only, and for one pair
+ * only.
+ */
+TEST(join, sequence_numbers_that_meet)
+{
+	for (int late = 0; late <= 1; late++) {
+		struct events *e = events_new();
+		struct side natted = STACK.legs[ACCEPTED];
+		struct seen seen;
+
+		test_note("late %d", late);
+		natted.cookie++;
+		natted.remote = "198.18.7.7";
+		for (int i = BROWSER; i <= (late ? BROWSER : ACCEPTED); i++) {
+			ev_open(e, &STACK.legs[i]);
+			ev_request(e, &STACK.legs[i], REQUEST_HEAD RFC_KEY "\r\n");
+		}
+		events_pass_ms(e, late ? 2000 : 1);
+		ev_open(e, &natted);
+		ev_request(e, &natted, REQUEST_HEAD RFC_KEY "\r\n");
+		for (int i = BROWSER; i <= (late ? BROWSER : ACCEPTED); i++)
+			ev_fin_both(e, &STACK.legs[i], true);
+		ev_fin_both(e, &natted, true);
+		seen = run(e);
+		CHECK_EQ(seen.count, 2);
+		CHECK_EQ(session_of(&seen, &natted)->leg_count, 1);
+		done(&seen, e);
+	}
+}

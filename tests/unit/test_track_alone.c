@@ -75,18 +75,22 @@ TEST(track_alone, failed_tls)
 	struct wst_end_event *end;
 	struct track *t;
 	struct session *s;
+	size_t applied;
 
 	ev_open(e, &CLIENT);
 	ev_state(e, &CLIENT, STATE_ESTABLISHED, STATE_CLOSE);
 	end = no_frames(ev_end(e, &CLIENT));
 	end->tcp.flags = WST_TCP_TLS;
 	end->tcp.tls_alert_in = 40;
+	t = track_of(e);
+	applied = e->count;
+	CHECK(!next_end(t, e->now_ns + 300000000ull, NULL));
 	events_pass_ms(e, 300); /* the server takes its time */
 	ev_open(e, &SERVER);
 	end = no_frames(ev_end(e, &SERVER));
 	end->tcp.flags = WST_TCP_TLS;
 	end->tcp.tls_alert_out = 40;
-	t = track_of(e);
+	apply_from(t, e, applied);
 	s = only_end(t, UINT64_MAX);
 	CHECK_EQ(s->leg_count, 2);
 	finish(t, s, e);

@@ -128,6 +128,43 @@ TEST(track_bounds, order_of_reports)
 	track_free(t);
 }
 
+/* A due time moves: from the longest wait to the moment when the last leg is finished. */
+TEST(track_bounds, due_times_that_move)
+{
+	const uint32_t many = 500;
+	struct events *e = events_new();
+	struct track *t;
+	struct report r;
+	uint32_t ends = 0;
+	uint64_t last = 0;
+
+	for (uint32_t n = 0; n < many; n++) {
+		struct side s = side_number(n);
+
+		request_number(e, n);
+		ev_state_by_owner(e, &s, STATE_ESTABLISHED, STATE_FIN_WAIT1);
+		e->now_ns += 1000;
+	}
+	/* every second one, from anywhere */
+	for (uint32_t n = 0; n < many / 2; n++) {
+		struct side s = side_number(n * 7919 % many);
+
+		no_frames(ev_end(e, &s));
+		e->now_ns += 1000;
+	}
+	t = apply_and_free(track_new(NULL), e);
+	while ((r = track_next(t, UINT64_MAX)).kind != REPORT_NOTHING) {
+		ends++;
+		CHECK_EQ(r.kind, REPORT_END);
+		CHECK_EQ(r.session->legs[0]->has_end, ends <= many / 2);
+		CHECK(r.session->due_ns > last);
+		last = r.session->due_ns;
+		track_release(t, r.session);
+	}
+	CHECK_EQ(ends, many);
+	track_free(t);
+}
+
 TEST(track_bounds, open_sessions_are_evicted_oldest_first)
 {
 	struct track_config config = { .conns_max = 100 };

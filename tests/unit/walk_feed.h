@@ -55,6 +55,8 @@ static inline enum ws_step walk_feed_step(struct ws_walk *w, struct walk_log *lo
 	memcpy(window, bytes, left < WS_HEADER_MAX ? left : WS_HEADER_MAX);
 	step = ws_walk_step(w, window, left, left, now_ns, &frame, &faults);
 	/* What a trial sees is told only once it is certain: a Close. */
+	if (frame.opcode == WS_CLOSE)
+		log->close_len = 0;
 	if (step != WS_STEP_MORE && (!trial || !ws_walk_in_trial(w)))
 		walk_log_add(log, step, seq, faults, &frame);
 	return step;
