@@ -66,12 +66,11 @@ check() {
 }
 
 until_true() {
-	local waited
-	for ((waited = 0; waited < 100; waited++)); do
-		if "$@"; then return 0; fi
+	local end=$((SECONDS + 30))
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || return 1
 		sleep 0.1
 	done
-	return 1
 }
 
 # The log is followed into a file that verdict.py reads; stderr says when tracing has begun.
@@ -79,6 +78,7 @@ sidecar_start() {
 	compose "$@" up -d --no-build --wait || return 1
 	sidecar=$(compose ps -q wstrace)
 	log=$STATE/lines.$((++sidecars)) said=$STATE/said.$sidecars
+	touch "$log" "$said"
 	docker logs -f "$sidecar" >"$log" 2>"$said" &
 	follower=$!
 	until_true grep -q tracing "$said" || { cat "$said" >&2; return 1; }
@@ -173,7 +173,7 @@ scenario_killed() {
 }
 
 scenario_out_of_memory() {
-	quietly backend hungry -m 32m --memory-swap 32m
+	quietly backend hungry -m 64m --memory-swap 64m
 	quietly client hungry eat
 	broken hungry session.process_oom_killed
 }

@@ -15,7 +15,7 @@ import json
 import sys
 import time
 
-WAIT_SECONDS = 15
+WAIT_SECONDS = 30
 # Docker hands longer lines to its log driver in pieces.
 LINE_BYTES_MAX = 16 * 1024
 

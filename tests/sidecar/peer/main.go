@@ -24,7 +24,7 @@ const tcpUserTimeout = 18
 
 const (
 	talkInterval = 200 * time.Millisecond
-	dialRetries  = 50
+	dialRetries  = 100
 	eatChunkMiB  = 4
 )
 
