@@ -171,10 +171,12 @@ static __always_inline void on_change(struct sock *sk, int old_state, int new_st
 
 	if (!note || note->flags & NOTE_LISTENER)
 		return;
-	by_process = note_close(sk, note, old_state, new_state);
-	note_state(note, new_state);
 	cookie = bpf_get_socket_cookie(sk);
 	stream = bpf_sk_storage_get(&streams, sk, NULL, 0);
+	if (new_state == TCP_FIN_WAIT1 && stream && note->flags & NOTE_ANNOUNCED)
+		emit_closing(sk, note, stream, cookie);
+	by_process = note_close(sk, note, old_state, new_state);
+	note_state(note, new_state);
 	if (!(note->flags & NOTE_ANNOUNCED) && new_state == TCP_CLOSE &&
 	    failed_without_handshake(sk, note, old_state))
 		announce(sk, note, cookie);
@@ -211,14 +213,16 @@ int handle_inet_sock_set_state(u64 *ctx)
 }
 
 /*
- * Safety net: a socket that goes without passing TCP_CLOSE, or whose END found the ring buffer
- * full.
+ * A connect() that got no further than the search for a route; and a safety net for a socket whose
+ * END found the ring buffer full.
  */
 SEC("tp_btf/tcp_destroy_sock")
 int handle_tcp_destroy_sock(u64 *ctx)
 {
 	struct note *note = bpf_sk_storage_get(&notes, (void *)ctx[0], NULL, 0);
 
+	if (note && note->flags & NOTE_ATTEMPT)
+		announce((struct sock *)ctx[0], note, bpf_get_socket_cookie((void *)ctx[0]));
 	if (!note || !(note->flags & NOTE_ANNOUNCED))
 		return 0;
 	emit_end((struct sock *)ctx[0], note, bpf_sk_storage_get(&streams, (void *)ctx[0], NULL, 0),
@@ -226,15 +230,23 @@ int handle_tcp_destroy_sock(u64 *ctx)
 	return 0;
 }
 
-/* SYN sent again. Retransmits of data are counted by the kernel itself (total_retrans). */
+/*
+ * SYN sent again. Retransmits of data are counted by the kernel itself (total_retrans): what it does
+ * not keep is how large they were. It has cut them to the MSS by now.
+ */
 SEC("tp_btf/tcp_retransmit_skb")
 int handle_tcp_retransmit_skb(u64 *ctx)
 {
 	struct sock *sk = (struct sock *)ctx[0];
+	struct stream *stream;
 	struct note *note;
 
-	if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_SYN_SENT)
+	if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_SYN_SENT) {
+		stream = bpf_sk_storage_get(&streams, (void *)ctx[0], NULL, 0);
+		if (stream)
+			stream->path.resent_len = BPF_CORE_READ((struct sk_buff *)ctx[1], len);
 		return 0;
+	}
 	note = bpf_sk_storage_get(&notes, (void *)ctx[0], NULL, 0);
 	if (note)
 		note->syn_retransmits++;

@@ -25,7 +25,9 @@ static __always_inline u32 tcp_flags(const struct sock *sk, const struct note *n
 	if (BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_user_timeout))
 		flags |= WST_TCP_USER_TIMEOUT;
 	/* connect() failed before a SYN was sent: inet_hash_connect() found no port */
-	if (!note->established_ns && !sock_local_port(sk))
+	if (note->flags & NOTE_ATTEMPT)
+		flags |= WST_TCP_NO_ROUTE;
+	else if (!note->established_ns && !sock_local_port(sk))
 		flags |= WST_TCP_NO_LOCAL_PORT;
 	if (note->flags & NOTE_TLS)
 		flags |= WST_TCP_TLS;
@@ -53,8 +55,10 @@ static __always_inline void tcp_numbers(const struct sock *sk, struct wst_tcp_fa
 	ret->backoff = BPF_CORE_READ(tp, inet_conn.icsk_backoff);
 	ret->probes = BPF_CORE_READ(tp, inet_conn.icsk_probes_out);
 	ret->error = BPF_CORE_READ(sk, sk_err);
+	ret->soft_error = BPF_CORE_READ(sk, sk_err_soft);
 	if (!ret->error)
-		ret->error = BPF_CORE_READ(sk, sk_err_soft);
+		ret->error = ret->soft_error;
+	ret->sacked_segments = BPF_CORE_READ(tp, sacked_out);
 }
 
 /* SYN and FIN take a sequence number each that is no byte. */
@@ -68,18 +72,35 @@ static __always_inline void drop_phantom_bytes(const struct note *note, struct w
 		tcp->unacked_bytes--;
 }
 
-/* Sends WST_EV_END once. */
-static __always_inline void emit_end(const struct sock *sk, struct note *note,
-				     const struct stream *stream, u64 cookie)
+static __always_inline void stream_facts(const struct sock *sk, const struct stream *stream,
+					 struct wst_end_event *event)
 {
-	struct wst_end_event *event;
+	const struct tcp_path *path = &stream->path;
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
 
-	if (note->flags & NOTE_ENDED)
-		return;
-	event = reserve_event(WST_EV_END, sizeof(*event), cookie, note->owner.tgid);
-	if (!event)
-		return;
-	sock_tuple(sk, &event->tuple);
+	event->tcp.last_segment_in_ns = stream->last_segment_ns[WST_IN];
+	event->tcp.last_segment_out_ns = stream->last_segment_ns[WST_OUT];
+	event->tcp.drops = stream->drops;
+	event->tcp.drop_reason = stream->drop_reason;
+	event->tcp.zero_window_since_ns = path->zero_since_ns;
+	event->tcp.zero_window_ns = path->zero_total_ns;
+	if (event->tcp.unacked_bytes)
+		event->tcp.busy_since_ns = path->busy_since_ns;
+	event->tcp.largest_acked_segment = path->largest_acked;
+	event->tcp.resent_segment = path->resent_len;
+	event->walk[WST_IN] = stream->walk[WST_IN].facts;
+	event->walk[WST_OUT] = stream->walk[WST_OUT].facts;
+	event->walk[WST_IN].flags |= ws_walk_pending(&stream->walk[WST_IN],
+						     BPF_CORE_READ(tp, copied_seq));
+	event->walk[WST_OUT].flags |= ws_walk_pending(&stream->walk[WST_OUT],
+						      BPF_CORE_READ(tp, snd_una));
+}
+
+/* All that is known of a socket, in a zeroed record. */
+static __always_inline void fill_end(const struct sock *sk, const struct note *note,
+				     const struct stream *stream, struct wst_end_event *event)
+{
+	note_tuple(sk, note, &event->tuple);
 	event->owner = note->owner;
 	event->open_flags = note_open_flags(note);
 	event->established_ns = note->established_ns;
@@ -91,16 +112,40 @@ static __always_inline void emit_end(const struct sock *sk, struct note *note,
 	event->tcp.tls_alert_out = note->tls_alert[WST_OUT];
 	event->tcp.state_count = note->state_count;
 	__builtin_memcpy(event->tcp.states, note->states, sizeof(note->states));
-	if (stream) {
-		event->tcp.last_segment_in_ns = stream->last_segment_ns[WST_IN];
-		event->tcp.last_segment_out_ns = stream->last_segment_ns[WST_OUT];
-		event->tcp.drops = stream->drops;
-		event->tcp.drop_reason = stream->drop_reason;
-		event->walk[WST_IN] = stream->walk[WST_IN].facts;
-		event->walk[WST_OUT] = stream->walk[WST_OUT].facts;
-	}
+	if (stream)
+		stream_facts(sk, stream, event);
+}
+
+/* Sends WST_EV_END once. */
+static __always_inline void emit_end(const struct sock *sk, struct note *note,
+				     const struct stream *stream, u64 cookie)
+{
+	struct wst_end_event *event;
+
+	if (note->flags & NOTE_ENDED)
+		return;
+	event = reserve_event(WST_EV_END, sizeof(*event), cookie, note->owner.tgid);
+	if (!event)
+		return;
+	fill_end(sk, note, stream, event);
 	bpf_ringbuf_submit(event, 0);
 	note->flags |= NOTE_ENDED;
+}
+
+/*
+ * Sends WST_EV_CLOSING: the local FIN is about to be queued. Called before NOTE_FIN_OUT is set, as
+ * the FIN has no sequence number yet.
+ */
+static __always_inline void emit_closing(const struct sock *sk, const struct note *note,
+					 const struct stream *stream, u64 cookie)
+{
+	struct wst_end_event *event = reserve_event(WST_EV_CLOSING, sizeof(*event), cookie,
+						    note->owner.tgid);
+
+	if (!event)
+		return;
+	fill_end(sk, note, stream, event);
+	bpf_ringbuf_submit(event, 0);
 }
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "wstrace/event.h"
 #include "wstrace/http_scan.h"
+#include "wstrace/tcp_path.h"
 #include "wstrace/ws_walk.h"
 
 /* Set by user space before loading. */
@@ -38,6 +39,13 @@ enum note_flag {
 	NOTE_FIN_OUT_FIRST = 1 << 12,
 	NOTE_WS_REQUEST = 1 << 13, /* a WebSocket request is complete, its answer is due */
 	NOTE_HTTP_SEEN = 1 << 14, /* began like HTTP */
+	NOTE_ATTEMPT = 1 << 15, /* connect() was called, no SYN was sent yet; attempt is valid */
+};
+
+/* Where a connect() under way goes. */
+struct attempt {
+	u8 remote[16];
+	u16 port;
 };
 
 /*
@@ -48,7 +56,10 @@ struct note {
 	struct wst_task owner;
 	u64 connect_ns;
 	u64 established_ns;
-	struct http_scan scan; /* the request's, then the response's */
+	union {
+		struct http_scan scan; /* the request's, then the response's */
+		struct attempt attempt;
+	};
 	u32 flags; /* enum note_flag */
 	u32 syn_retransmits;
 	u8 tls_alert[2]; /* 255: none */
@@ -64,6 +75,7 @@ struct note {
 struct stream {
 	struct ws_walk walk[2]; /* by enum wst_direction */
 	u64 last_segment_ns[2];
+	struct tcp_path path;
 	u32 drops;
 	u32 drop_reason;
 };

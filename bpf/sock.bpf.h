@@ -50,6 +50,17 @@ static __always_inline void sock_tuple(const struct sock *sk, struct wst_tuple *
 	BPF_CORE_READ_INTO(&ret->remote, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
 }
 
+/* The same, or what connect() was asked for. */
+static __always_inline void note_tuple(const struct sock *sk, const struct note *note,
+				       struct wst_tuple *ret)
+{
+	sock_tuple(sk, ret);
+	if (!(note->flags & NOTE_ATTEMPT))
+		return;
+	__builtin_memcpy(ret->remote, note->attempt.remote, sizeof(ret->remote));
+	ret->remote_port = note->attempt.port;
+}
+
 static __always_inline void task_record(struct task_struct *task, struct wst_task *ret)
 {
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
@@ -108,7 +119,7 @@ static __always_inline void announce(const struct sock *sk, struct note *note, u
 	event = reserve_event(WST_EV_OPEN, sizeof(*event), cookie, note->owner.tgid);
 	if (!event)
 		return;
-	sock_tuple(sk, &event->tuple);
+	note_tuple(sk, note, &event->tuple);
 	event->owner = note->owner;
 	event->connect_ns = note->connect_ns;
 	event->established_ns = note->established_ns;

@@ -30,6 +30,11 @@ enum wst_event_type {
 	WST_EV_OOM = 10, /* the OOM killer chose a process */
 	WST_EV_DROP = 11, /* the kernel dropped a packet of a chat port or of a followed socket */
 	WST_EV_BACKLOG = 12, /* a SYN met a full accept queue */
+	/*
+	 * the local side begins to close: what WST_EV_END tells, as it is now. The end itself may be
+	 * minutes away when the peer is gone
+	 */
+	WST_EV_CLOSING = 13,
 	/* made by user space, so that a recording holds all that a verdict needs */
 	WST_EV_HOST = 32, /* host name, clock offset, version: the first record */
 	/* what /proc said of a process: cgroup path, descriptors in use and allowed */
@@ -194,6 +199,7 @@ enum wst_tcp_flag {
 	WST_TCP_TLS = 1 << 4, /* the first payload byte was a TLS handshake record */
 	WST_TCP_TLS_DATA = 1 << 5, /* TLS application data was seen */
 	WST_TCP_USER_TIMEOUT = 1 << 6, /* TCP_USER_TIMEOUT was set */
+	WST_TCP_NO_ROUTE = 1 << 7, /* connect() failed before it chose a port or sent a SYN */
 };
 
 struct wst_tcp_facts {
@@ -224,6 +230,14 @@ struct wst_tcp_facts {
 	__u8 state_count;
 	__u8 states[WST_STATE_HISTORY]; /* oldest first */
 	__u8 pad[5];
+	__u64 zero_window_since_ns; /* the peer's window became zero; 0: it is open */
+	__u64 zero_window_ns; /* for how long it had been zero before that, whole life */
+	/* since when some data has been waiting for its ACK without a pause; 0: none is */
+	__u64 busy_since_ns;
+	__u32 largest_acked_segment; /* payload bytes of the largest segment that was ACKed */
+	__u32 resent_segment; /* payload bytes of the segment that was sent again last; 0: none */
+	__u32 sacked_segments; /* sent behind a lost one, and arrived nevertheless */
+	__u32 soft_error; /* what ICMP or routing said while the socket still lived, errno */
 };
 
 enum wst_walk_flag {
@@ -235,6 +249,13 @@ enum wst_walk_flag {
 	/* nothing to follow any more: after Close, after an illegal header */
 	WST_WALK_STOPPED = 1 << 4,
 	WST_WALK_INSIDE = 1 << 5, /* the last frame was not complete at the end */
+	/*
+	 * The last ping, pong or data frame had not arrived for good: sent and not acknowledged, or
+	 * received and not read by the process.
+	 */
+	WST_WALK_PING_PENDING = 1 << 6,
+	WST_WALK_PONG_PENDING = 1 << 7,
+	WST_WALK_DATA_PENDING = 1 << 8,
 };
 
 /* Facts of the frames of one direction. */
@@ -249,6 +270,13 @@ struct wst_walk_facts {
 	__u32 flags; /* enum wst_walk_flag */
 	__u32 losses; /* times sync was lost */
 	__u32 ping_rtt_us; /* last ping of this direction answered by a pong; 0: none */
+	/*
+	 * longest silence of both directions that payload of this one ended, of those that the
+	 * other direction has not answered with payload since; 0: none
+	 */
+	__u32 silence_ms;
+	__u64 unanswered_since_ns; /* first ping after the other direction's last pong; 0: none */
+	__u32 unanswered_pings; /* since then */
 	__u32 pad;
 };
 
@@ -364,9 +392,9 @@ WST_ASSERT_SIZE(wst_frame_event, 192);
 WST_ASSERT_SIZE(wst_state_event, 72);
 WST_ASSERT_SIZE(wst_reset_event, 32);
 WST_ASSERT_SIZE(wst_error_event, 32);
-WST_ASSERT_SIZE(wst_tcp_facts, 112);
-WST_ASSERT_SIZE(wst_walk_facts, 88);
-WST_ASSERT_SIZE(wst_end_event, 408);
+WST_ASSERT_SIZE(wst_tcp_facts, 152);
+WST_ASSERT_SIZE(wst_walk_facts, 104);
+WST_ASSERT_SIZE(wst_end_event, 480);
 WST_ASSERT_SIZE(wst_exit_event, 56);
 WST_ASSERT_SIZE(wst_signal_event, 80);
 WST_ASSERT_SIZE(wst_oom_event, 40);

@@ -47,6 +47,8 @@ struct ws_walk {
 	__u8 close_left; /* bytes of Close payload still to come */
 	__u8 trial_headers, trial_ends; /* legal headers and exact ends in this trial */
 	__u8 header[32]; /* WS_HEADER_MAX, written WS_HEADER_MAX at a time behind what is carried */
+	__u32 ping_end, pong_end, data_end; /* behind the last frame of that kind */
+	__u32 pad;
 	struct wst_walk_facts facts;
 };
 
@@ -206,19 +208,47 @@ static __always_inline int ws_walk_leave(struct ws_walk *w, __u32 end)
 
 static __always_inline void ws_walk_count(struct ws_walk *w, const struct ws_frame *f, __u64 now_ns)
 {
-	__u32 index = ws_opcode_index(f->opcode);
+	__u32 index = ws_opcode_index(f->opcode), end = w->next_seq + (__u32)f->payload_len;
 
 	if (ws_opcode_known(f->opcode) && index < 6)
 		w->facts.frames[index]++;
 	w->facts.payload_bytes += f->payload_len;
 	if (f->payload_len > w->facts.largest_frame_bytes)
 		w->facts.largest_frame_bytes = f->payload_len;
-	if (f->opcode == WS_PING)
+	if (f->opcode == WS_PING) {
 		w->facts.last_ping_ns = now_ns;
-	else if (f->opcode == WS_PONG)
+		w->ping_end = end;
+		if (!w->facts.unanswered_pings++)
+			w->facts.unanswered_since_ns = now_ns;
+	} else if (f->opcode == WS_PONG) {
 		w->facts.last_pong_ns = now_ns;
-	else if (f->opcode != WS_CLOSE)
+		w->pong_end = end;
+	} else if (f->opcode != WS_CLOSE) {
 		w->facts.last_data_ns = now_ns;
+		w->data_end = end;
+	}
+}
+
+/* The other direction has answered. */
+static __always_inline void ws_walk_answered(struct wst_walk_facts *pinger, __u64 now_ns)
+{
+	if (pinger->last_ping_ns && now_ns > pinger->last_ping_ns)
+		pinger->ping_rtt_us = (now_ns - pinger->last_ping_ns) / 1000;
+	pinger->unanswered_pings = 0;
+	pinger->unanswered_since_ns = 0;
+}
+
+/*
+ * Which of the last frames end behind `done`, the sequence number up to which all has arrived:
+ * enum wst_walk_flag
+ */
+static __always_inline __u32 ws_walk_pending(const struct ws_walk *w, __u32 done)
+{
+	const struct wst_walk_facts *f = &w->facts;
+
+	return (f->last_ping_ns && ws_seq_before(done, w->ping_end) ? WST_WALK_PING_PENDING : 0) |
+	       (f->last_pong_ns && ws_seq_before(done, w->pong_end) ? WST_WALK_PONG_PENDING : 0) |
+	       (f->last_data_ns && ws_seq_before(done, w->data_end) ? WST_WALK_DATA_PENDING : 0);
 }
 
 static __always_inline void ws_walk_track_message(struct ws_walk *w, const struct ws_frame *f)

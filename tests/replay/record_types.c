@@ -106,6 +106,7 @@ static const struct word tcp_flags[] = {
 	{ "TLS", WST_TCP_TLS },
 	{ "TLS_DATA", WST_TCP_TLS_DATA },
 	{ "USER_TIMEOUT", WST_TCP_USER_TIMEOUT },
+	{ "NO_ROUTE", WST_TCP_NO_ROUTE },
 	{ 0 },
 };
 

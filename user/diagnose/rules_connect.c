@@ -115,10 +115,22 @@ static enum confidence refused(const struct facts *f, struct evidence *ev)
 	return CONFIDENCE_HIGH;
 }
 
+/* The errno is not seen; nothing but the search for a route comes between the call and the SYN. */
+static enum confidence no_route(const struct facts *f, struct evidence *ev)
+{
+	if (!f->client->has_end || !(f->client->tcp.flags & WST_TCP_NO_ROUTE))
+		return CONFIDENCE_NONE;
+	evidence_add(ev, "no_syn", f->client->connect_ns,
+		     "connect() failed before a SYN was sent, and the socket was closed");
+	return CONFIDENCE_MEDIUM;
+}
+
 static enum confidence unreachable(const struct facts *f, struct evidence *ev)
 {
 	uint32_t error = facts_errno(f->client);
 
+	if (!error && no_route(f, ev))
+		return CONFIDENCE_MEDIUM;
 	if (f->client->established_ns || (error != EHOSTUNREACH && error != ENETUNREACH &&
 					  error != ENETDOWN && error != EHOSTDOWN))
 		return CONFIDENCE_NONE;

@@ -158,7 +158,8 @@ static int attach_program(struct loader *l, struct bpf_program *program, struct 
 
 	if (l->link_count == LINKS_MAX)
 		return failure_set(f, E2BIG, "more than %d programs", LINKS_MAX);
-	if (bpf_program__type(program) == BPF_PROG_TYPE_CGROUP_SKB)
+	if (bpf_program__type(program) == BPF_PROG_TYPE_CGROUP_SKB ||
+	    bpf_program__type(program) == BPF_PROG_TYPE_CGROUP_SOCK_ADDR)
 		link = bpf_program__attach_cgroup(program, l->cgroup_fd);
 	else
 		link = bpf_program__attach(program);
