@@ -4,6 +4,7 @@
  * destination is noted before the kernel looks for a route, forgotten when the SYN leaves, and told when the socket is destroyed with it.
  * These programs always let the call go on, unchanged.
  */
+#include "compat.bpf.h"
 #include "end.bpf.h"
 
 #define PROCEED 1
@@ -14,7 +15,7 @@ static __always_inline void note_attempt(struct bpf_sock_addr *ctx, u16 port, co
 
 	if (ctx->protocol != IPPROTO_TCP || !is_chat_port(port) || !ctx->sk)
 		return;
-	note = bpf_sk_storage_get(&notes, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	note = packet_note_create(ctx->sk);
 	if (!note) {
 		count_loss(WST_LOSS_STORAGE);
 		return;

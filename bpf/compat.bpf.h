@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Each difference between kernels behind one accessor that names the change. */
+/*
+ * Each difference between kernels behind one accessor that names the change. The flags are set by
+ * user space, which looks into the kernel's BTF; a branch that they switch off is never verified.
+ */
 #ifndef COMPAT_BPF_H
 #define COMPAT_BPF_H
 
@@ -8,8 +11,7 @@
 
 /*
  * tcp_send_reset(sk, skb, reason): the third argument came with "tcp: rstreason: ..." (6.10).
- * Reading an argument that a tracepoint does not have is refused by the verifier, so user space
- * looks into BTF and sets the flag; the dead branch is never verified.
+ * Reading an argument that a tracepoint does not have is refused by the verifier.
  */
 static __always_inline u32 compat_reset_reason(u64 *ctx)
 {
@@ -34,6 +36,183 @@ static __always_inline u32 compat_victim_tgid(u64 *ctx)
 		return (u32)ctx[0];
 	task = (struct task_struct *)ctx[0];
 	return BPF_CORE_READ(task, tgid);
+}
+
+/*
+ * The TCP socket of a file, or NULL. bpf_sock_from_file() came with 5.11; before, nothing but
+ * sockets has an inode of this kind and a struct socket that points back to the file.
+ */
+static __always_inline struct sock *compat_file_sock(struct file *file)
+{
+	struct socket *socket;
+
+	if (targ_sock_helpers) {
+		socket = bpf_sock_from_file(file);
+		return socket ? socket->sk : NULL;
+	}
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	return socket && BPF_CORE_READ(socket, file) == file ? BPF_CORE_READ(socket, sk) : NULL;
+}
+
+/*
+ * The facts of a socket, in tracing programs. "bpf: Allow using bpf_sk_storage in FENTRY/FEXIT/
+ * RAW_TP" came with 5.11, bpf_get_socket_cookie() for them with 5.12. On older kernels the facts
+ * are in hash maps by the address of the socket, from where handle_tcp_destroy_sock() removes them,
+ * and the socket goes by a number of ours. All of a kernel's programs do the same.
+ *
+ * sk has to be an argument of the tracepoint, or what compat_file_sock() found.
+ */
+static __always_inline struct note *sock_note(struct sock *sk)
+{
+	u64 address;
+
+	if (targ_sock_helpers)
+		return bpf_sk_storage_get(&notes, sk, NULL, 0);
+	address = (u64)sk;
+	return bpf_map_lookup_elem(&notes_by_address, &address);
+}
+
+static __always_inline struct note *compat_add_note(u64 address)
+{
+	struct numbered_note fresh = {};
+
+	/* two sockets never begin in one nanosecond on one CPU */
+	fresh.number = bpf_ktime_get_boot_ns() << 8 | (bpf_get_smp_processor_id() & 0xff);
+	bpf_map_update_elem(&notes_by_address, &address, &fresh, BPF_ANY);
+	bpf_map_delete_elem(&streams_by_address, &address);
+	return bpf_map_lookup_elem(&notes_by_address, &address);
+}
+
+/* Finds or makes it. NULL: no memory, or the map is full. */
+static __always_inline struct note *sock_note_create(struct sock *sk)
+{
+	if (targ_sock_helpers)
+		return bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	return compat_add_note((u64)sk);
+}
+
+static __always_inline struct stream *sock_stream(struct sock *sk)
+{
+	u64 address;
+
+	if (targ_sock_helpers)
+		return bpf_sk_storage_get(&streams, sk, NULL, 0);
+	address = (u64)sk;
+	return bpf_map_lookup_elem(&streams_by_address, &address);
+}
+
+static __always_inline struct stream *compat_add_stream(u64 address)
+{
+	bpf_map_update_elem(&streams_by_address, &address, (void *)zeroes, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&streams_by_address, &address);
+}
+
+static __always_inline struct stream *sock_stream_create(struct sock *sk)
+{
+	if (targ_sock_helpers)
+		return bpf_sk_storage_get(&streams, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	return compat_add_stream((u64)sk);
+}
+
+/* note has to be the socket's. */
+static __always_inline u64 sock_cookie(struct sock *sk, const struct note *note)
+{
+	if (targ_sock_helpers)
+		return bpf_get_socket_cookie(sk);
+	return ((const struct numbered_note *)note)->number;
+}
+
+static __always_inline u64 compat_listener_key(const struct sock *sk)
+{
+	return (u64)BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) << 16 |
+	       BPF_CORE_READ((struct inet_sock *)sk, inet_sport);
+}
+
+/* Socket storage passes the listener's note on to the sockets it accepts (BPF_F_CLONE). */
+static __always_inline void compat_keep_listener(const struct sock *sk, const struct note *note)
+{
+	u64 key = compat_listener_key(sk);
+
+	if (!targ_sock_helpers)
+		bpf_map_update_elem(&listeners_by_port, &key, &note->owner, BPF_ANY);
+}
+
+static __always_inline struct note *sock_note_of_accepted(struct sock *sk)
+{
+	const struct wst_task *owner;
+	struct note *note;
+	u64 key;
+
+	if (targ_sock_helpers)
+		return sock_note(sk);
+	key = compat_listener_key(sk);
+	owner = bpf_map_lookup_elem(&listeners_by_port, &key);
+	note = compat_add_note((u64)sk);
+	if (note && owner)
+		note->owner = *owner;
+	return note;
+}
+
+/* The socket is about to be freed. */
+static __always_inline void sock_forget(struct sock *sk, const struct note *note)
+{
+	u64 address, key;
+
+	if (targ_sock_helpers)
+		return; /* its storage goes with it */
+	address = (u64)sk;
+	key = compat_listener_key(sk);
+	if (note->flags & NOTE_LISTENER)
+		bpf_map_delete_elem(&listeners_by_port, &key);
+	bpf_map_delete_elem(&streams_by_address, &address);
+	bpf_map_delete_elem(&notes_by_address, &address);
+}
+
+/* The same for programs of control groups, which had the helpers first. sk has to be whole. */
+static __always_inline struct note *packet_note(struct bpf_sock *sk)
+{
+	u64 address;
+
+	if (targ_sock_helpers)
+		return bpf_sk_storage_get(&notes, sk, NULL, 0);
+	address = (u64)bpf_skc_to_tcp_sock(sk);
+	return bpf_map_lookup_elem(&notes_by_address, &address);
+}
+
+static __always_inline struct note *packet_note_create(struct bpf_sock *sk)
+{
+	if (targ_sock_helpers)
+		return bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	return compat_add_note((u64)bpf_skc_to_tcp_sock(sk));
+}
+
+static __always_inline struct stream *packet_stream(struct bpf_sock *sk)
+{
+	u64 address;
+
+	if (targ_sock_helpers)
+		return bpf_sk_storage_get(&streams, sk, NULL, 0);
+	address = (u64)bpf_skc_to_tcp_sock(sk);
+	return bpf_map_lookup_elem(&streams_by_address, &address);
+}
+
+static __always_inline struct stream *packet_stream_create(struct bpf_sock *sk)
+{
+	if (targ_sock_helpers)
+		return bpf_sk_storage_get(&streams, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	return compat_add_stream((u64)bpf_skc_to_tcp_sock(sk));
+}
+
+static __always_inline u64 packet_cookie(struct __sk_buff *skb, struct bpf_sock *sk)
+{
+	const struct note *note;
+
+	if (targ_sock_helpers)
+		return bpf_get_socket_cookie(skb);
+	note = packet_note(sk);
+	return note ? ((const struct numbered_note *)note)->number : 0;
 }
 
 #endif

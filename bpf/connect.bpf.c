@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* TCP states: who listens, connects and closes, and the end of a socket. */
+#include "compat.bpf.h"
 #include "end.bpf.h"
 #include <bpf/bpf_tracing.h>
 
@@ -45,7 +46,7 @@ static __always_inline void note_state(struct note *note, u8 state)
 /* listen() and connect() run in the caller's context: the owner is `current`. */
 static __always_inline struct note *note_from_caller(struct sock *sk, u32 flags)
 {
-	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	struct note *note = sock_note_create(sk);
 
 	if (!note) {
 		count_loss(WST_LOSS_STORAGE);
@@ -58,7 +59,10 @@ static __always_inline struct note *note_from_caller(struct sock *sk, u32 flags)
 
 static __always_inline void on_listen(struct sock *sk)
 {
-	note_from_caller(sk, NOTE_LISTENER);
+	struct note *note = note_from_caller(sk, NOTE_LISTENER);
+
+	if (note)
+		compat_keep_listener(sk, note);
 }
 
 static __always_inline void on_connect(struct sock *sk)
@@ -143,8 +147,9 @@ static __always_inline bool note_close(struct sock *sk, struct note *note, int o
 	bool remote = new_state == TCP_CLOSE_WAIT || new_state == TCP_CLOSING ||
 		      (new_state == TCP_CLOSE && old_state == TCP_FIN_WAIT2);
 
+	/* a socket without a process, never accepted, is closed with its listener */
 	if (local || (new_state == TCP_CLOSE && old_state == TCP_ESTABLISHED &&
-		      !BPF_CORE_READ(sk, sk_err))) {
+		      BPF_CORE_READ(sk, sk_socket) && !BPF_CORE_READ(sk, sk_err))) {
 		if (!(note->flags & NOTE_FIN_IN))
 			note->flags |= NOTE_FIN_OUT_FIRST;
 		note->flags |= NOTE_FIN_OUT;
@@ -164,15 +169,15 @@ static __always_inline bool note_close(struct sock *sk, struct note *note, int o
 
 static __always_inline void on_change(struct sock *sk, int old_state, int new_state)
 {
-	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
+	struct note *note = sock_note(sk);
 	struct stream *stream;
 	bool by_process;
 	u64 cookie;
 
 	if (!note || note->flags & NOTE_LISTENER)
 		return;
-	cookie = bpf_get_socket_cookie(sk);
-	stream = bpf_sk_storage_get(&streams, sk, NULL, 0);
+	cookie = sock_cookie(sk, note);
+	stream = sock_stream(sk);
 	if (new_state == TCP_FIN_WAIT1 && stream && note->flags & NOTE_ANNOUNCED)
 		emit_closing(sk, note, stream, cookie);
 	by_process = note_close(sk, note, old_state, new_state);
@@ -201,7 +206,8 @@ int handle_inet_sock_set_state(u64 *ctx)
 	} else if (new_state == TCP_SYN_SENT) {
 		on_connect((void *)ctx[0]);
 	} else if (new_state == TCP_ESTABLISHED) {
-		note = bpf_sk_storage_get(&notes, (void *)ctx[0], NULL, 0);
+		note = old_state == TCP_SYN_RECV ? sock_note_of_accepted((void *)ctx[0]) :
+						   sock_note((void *)ctx[0]);
 		if (!note)
 			return 0;
 		on_established(sk, note, old_state);
@@ -219,14 +225,16 @@ int handle_inet_sock_set_state(u64 *ctx)
 SEC("tp_btf/tcp_destroy_sock")
 int handle_tcp_destroy_sock(u64 *ctx)
 {
-	struct note *note = bpf_sk_storage_get(&notes, (void *)ctx[0], NULL, 0);
+	struct note *note = sock_note((void *)ctx[0]);
 
-	if (note && note->flags & NOTE_ATTEMPT)
-		announce((struct sock *)ctx[0], note, bpf_get_socket_cookie((void *)ctx[0]));
-	if (!note || !(note->flags & NOTE_ANNOUNCED))
+	if (!note)
 		return 0;
-	emit_end((struct sock *)ctx[0], note, bpf_sk_storage_get(&streams, (void *)ctx[0], NULL, 0),
-		 bpf_get_socket_cookie((void *)ctx[0]));
+	if (note->flags & NOTE_ATTEMPT)
+		announce((struct sock *)ctx[0], note, sock_cookie((void *)ctx[0], note));
+	if (note->flags & NOTE_ANNOUNCED)
+		emit_end((struct sock *)ctx[0], note, sock_stream((void *)ctx[0]),
+			 sock_cookie((void *)ctx[0], note));
+	sock_forget((void *)ctx[0], note);
 	return 0;
 }
 
@@ -242,12 +250,12 @@ int handle_tcp_retransmit_skb(u64 *ctx)
 	struct note *note;
 
 	if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_SYN_SENT) {
-		stream = bpf_sk_storage_get(&streams, (void *)ctx[0], NULL, 0);
+		stream = sock_stream((void *)ctx[0]);
 		if (stream)
 			stream->path.resent_len = BPF_CORE_READ((struct sk_buff *)ctx[1], len);
 		return 0;
 	}
-	note = bpf_sk_storage_get(&notes, (void *)ctx[0], NULL, 0);
+	note = sock_note((void *)ctx[0]);
 	if (note)
 		note->syn_retransmits++;
 	return 0;
@@ -262,7 +270,7 @@ SEC("tp_btf/tcp_rcv_space_adjust")
 int handle_tcp_rcv_space_adjust(u64 *ctx)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct note *note = bpf_sk_storage_get(&notes, (void *)ctx[0], NULL, 0);
+	struct note *note = sock_note((void *)ctx[0]);
 	struct sock *sk = (struct sock *)ctx[0];
 
 	if (!note || (note->owner.tgid == tgid && !(note->flags & NOTE_INHERITED)) ||
@@ -274,7 +282,7 @@ int handle_tcp_rcv_space_adjust(u64 *ctx)
 	task_record(current_task(), &note->owner);
 	if (note->flags & NOTE_ANNOUNCED) {
 		note->flags &= ~NOTE_ANNOUNCED;
-		announce(sk, note, bpf_get_socket_cookie((void *)ctx[0]));
+		announce(sk, note, sock_cookie((void *)ctx[0], note));
 	}
 	return 0;
 }

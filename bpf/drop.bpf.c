@@ -119,6 +119,18 @@ static __always_inline bool dropped_tuple(struct sk_buff *skb, struct wst_tuple 
 	return true;
 }
 
+/* Without a route there is no IP header yet (ip_queue_xmit()): the sending socket knows. */
+static __always_inline bool sender_tuple(struct sk_buff *skb, u32 reason, struct wst_tuple *ret)
+{
+	struct sock *sk = BPF_CORE_READ(skb, sk);
+
+	if (!IS_REASON(reason, IP_OUTNOROUTES) || !sk ||
+	    BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+		return false;
+	sock_tuple(sk, ret);
+	return true;
+}
+
 SEC("tp_btf/kfree_skb")
 int handle_kfree_skb(u64 *ctx)
 {
@@ -129,7 +141,8 @@ int handle_kfree_skb(u64 *ctx)
 	struct sock *sk;
 	u8 tcp_flags = 0;
 
-	if (!is_decision(reason) || !dropped_tuple(skb, &tuple, &tcp_flags))
+	if (!is_decision(reason) ||
+	    (!dropped_tuple(skb, &tuple, &tcp_flags) && !sender_tuple(skb, reason, &tuple)))
 		return 0;
 	if (!is_chat_port(tuple.local_port) && !is_chat_port(tuple.remote_port))
 		return 0;

@@ -6,18 +6,6 @@
 #define WALK_STEPS 128
 #define HTTP_TEXT_BYTES 48 /* no more than a status line: what follows may be anything */
 
-static __always_inline struct stream *packet_stream(struct __sk_buff *skb)
-{
-	struct bpf_sock *sk = skb->sk;
-
-	if (!sk)
-		return NULL;
-	sk = bpf_sk_fullsock(sk);
-	if (!sk)
-		return NULL;
-	return bpf_sk_storage_get(&streams, sk, NULL, 0);
-}
-
 /*
  * Sends WST_EV_FRAME about the header that the walker has just read. what: enum wst_frame_kind,
  * faults from bit 8 on. n bytes (0: none) of payload or text lie at `offset` of the packet; `at` is
@@ -25,7 +13,8 @@ static __always_inline struct stream *packet_stream(struct __sk_buff *skb)
  */
 __noinline int emit_frame(struct __sk_buff *skb, u32 direction, u32 what, u32 offset, u32 at_n)
 {
-	struct stream *stream = packet_stream(skb);
+	struct bpf_sock *sk = packet_sock(skb);
+	struct stream *stream = sk ? packet_stream(sk) : NULL;
 	struct wst_frame_event *event;
 	struct ws_frame frame = {};
 	u32 n = at_n & 0xff;
@@ -33,7 +22,7 @@ __noinline int emit_frame(struct __sk_buff *skb, u32 direction, u32 what, u32 of
 
 	if (!stream)
 		return 0;
-	event = reserve_event(WST_EV_FRAME, sizeof(*event), bpf_get_socket_cookie(skb), 0);
+	event = reserve_event(WST_EV_FRAME, sizeof(*event), packet_cookie(skb, sk), 0);
 	if (!event)
 		return 0;
 	w = &stream->walk[direction & 1];
@@ -61,10 +50,7 @@ __noinline int emit_frame(struct __sk_buff *skb, u32 direction, u32 what, u32 of
 /* A pong answers the last ping of the other direction. */
 static __always_inline void note_pong(struct stream *stream, u32 direction, u64 now_ns)
 {
-	struct wst_walk_facts *pinger = &stream->walk[(direction ^ 1) & 1].facts;
-
-	if (pinger->last_ping_ns && now_ns > pinger->last_ping_ns)
-		pinger->ping_rtt_us = (now_ns - pinger->last_ping_ns) / 1000;
+	ws_walk_answered(&stream->walk[(direction ^ 1) & 1].facts, now_ns);
 }
 
 static __always_inline int walk_close(struct __sk_buff *skb, struct ws_walk *w, u32 direction,
@@ -107,7 +93,8 @@ static __always_inline int tell_step(struct __sk_buff *skb, struct stream *strea
  */
 __noinline int walk_frame(struct __sk_buff *skb, u32 direction, u32 offset, u32 seq, u32 len)
 {
-	struct stream *stream = packet_stream(skb);
+	struct bpf_sock *sk = packet_sock(skb);
+	struct stream *stream = sk ? packet_stream(sk) : NULL;
 	u64 now_ns = bpf_ktime_get_boot_ns();
 	struct ws_frame frame = {};
 	u8 bytes[16] = {};

@@ -67,6 +67,7 @@ struct socket;
 struct sock {
 	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
+	u16 sk_type;
 	u16 sk_protocol;
 	unsigned long sk_lingertime;
 	int sk_err;
@@ -105,6 +106,7 @@ struct tcp_sock {
 	u32 rcv_wnd;
 	u32 total_retrans;
 	u32 mss_cache;
+	u32 sacked_out;
 };
 
 enum sock_flags {
@@ -114,6 +116,7 @@ enum sock_flags {
 
 struct sk_buff {
 	struct sock *sk;
+	unsigned int len;
 	unsigned char *head;
 	u16 transport_header;
 	u16 network_header;
@@ -153,9 +156,17 @@ struct kernel_siginfo {
 	int si_code;
 };
 
-struct file;
+struct inode {
+	u16 i_mode;
+};
+
+struct file {
+	struct inode *f_inode;
+	void *private_data;
+};
 
 struct socket {
+	struct file *file;
 	struct sock *sk;
 };
 
@@ -186,6 +197,9 @@ enum {
 	TCP_NEW_SYN_RECV,
 };
 
+#define S_IFMT 00170000 /* include/uapi/linux/stat.h */
+#define S_IFSOCK 0140000
+#define SOCK_STREAM 1
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6

@@ -22,6 +22,7 @@ extern const volatile __u32 targ_self_tgid;
 extern const volatile bool targ_mark_victim_task;
 extern const volatile bool targ_reset_reason;
 extern const volatile bool targ_drop_reason;
+extern const volatile bool targ_sock_helpers;
 
 enum note_flag {
 	NOTE_LISTENER = 1 << 0,
@@ -97,6 +98,43 @@ struct {
 	__type(key, int);
 	__type(value, struct stream);
 } streams __weak SEC(".maps");
+
+/*
+ * The two of them on kernels whose tracing programs have no helpers for sockets (compat.bpf.h), by
+ * the address of the socket; elsewhere these maps are not created.
+ */
+#define SOCKETS_BY_ADDRESS 262144
+
+struct numbered_note {
+	struct note note;
+	u64 number; /* instead of the cookie */
+};
+
+extern const volatile __u8 zeroes[sizeof(struct stream)];
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SOCKETS_BY_ADDRESS);
+	__type(key, u64);
+	__type(value, struct numbered_note);
+} notes_by_address __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SOCKETS_BY_ADDRESS);
+	__type(key, u64);
+	__type(value, struct stream);
+} streams_by_address __weak SEC(".maps");
+
+/* Who listens: by network namespace << 16 | port. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u64);
+	__type(value, struct wst_task);
+} listeners_by_port __weak SEC(".maps");
 
 /* Processes whose exit and signals matter: they own followed sockets. */
 struct {

@@ -3,11 +3,12 @@
  * Sockets that were open before the tracer: walks the files of all processes, so it sees every
  * network namespace and knows the owner. Runs once.
  */
-#include "packet.bpf.h"
+#include "compat.bpf.h"
+#include "sock.bpf.h"
 
 static __always_inline void join_stream(struct sock *sk, struct note *note)
 {
-	struct stream *stream = bpf_sk_storage_get(&streams, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	struct stream *stream = sock_stream_create(sk);
 	bool passive = note->flags & NOTE_PASSIVE;
 
 	if (!stream) {
@@ -23,29 +24,26 @@ int handle_open_sockets(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
-	struct socket *socket;
 	struct note *note;
 	struct sock *sk;
 	u8 state;
 
 	if (!task || !file)
 		return 0;
-	socket = bpf_sock_from_file(file);
-	if (!socket)
+	sk = compat_file_sock(file);
+	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP ||
+	    BPF_CORE_READ(sk, sk_type) != SOCK_STREAM)
 		return 0;
-	sk = socket->sk;
-	if (!sk || sk->sk_protocol != IPPROTO_TCP)
-		return 0;
-	state = sk->__sk_common.skc_state;
+	state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	if (state != TCP_LISTEN && state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
 		return 0;
 	/*
 	 * A socket that the other programs know already was opened after they were attached. Shared
 	 * listeners: the first holder stays.
 	 */
-	if (bpf_sk_storage_get(&notes, sk, NULL, 0))
+	if (sock_note(sk))
 		return 0;
-	note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	note = sock_note_create(sk);
 	if (!note) {
 		count_loss(WST_LOSS_STORAGE);
 		return 0;
@@ -55,6 +53,7 @@ int handle_open_sockets(struct bpf_iter__task_file *ctx)
 	note->tls_alert[WST_OUT] = 255;
 	if (state == TCP_LISTEN) {
 		note->flags = NOTE_LISTENER;
+		compat_keep_listener(sk, note);
 		return 0;
 	}
 	note->flags = NOTE_MIDSTREAM;
@@ -65,6 +64,6 @@ int handle_open_sockets(struct bpf_iter__task_file *ctx)
 		return 0;
 	note->flags |= NOTE_CHAT_PORT;
 	join_stream(sk, note);
-	announce(sk, note, bpf_get_socket_cookie(sk));
+	announce(sk, note, sock_cookie(sk, note));
 	return 0;
 }

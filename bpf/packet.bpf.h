@@ -3,6 +3,7 @@
 #ifndef PACKET_BPF_H
 #define PACKET_BPF_H
 
+#include "compat.bpf.h"
 #include "sock.bpf.h"
 #include <linux/if_ether.h>
 #include <linux/ip.h>
@@ -13,9 +14,25 @@ struct packet {
 	u32 seq;
 	u32 payload_offset; /* from the start of the network header */
 	u32 len; /* payload bytes */
+	u32 ack;
+	u16 window; /* not scaled */
 	u8 direction; /* enum wst_direction */
 	bool syn;
+	bool acks; /* ack and window mean something */
 };
+
+/* The socket of the packet, or NULL: none, or one that is not whole (TIME_WAIT, a SYN's). */
+static __always_inline struct bpf_sock *packet_sock(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+
+	return sk ? bpf_sk_fullsock(sk) : NULL;
+}
+
+static __always_inline struct sock *packet_kernel_sock(struct bpf_sock *sk)
+{
+	return (struct sock *)bpf_skc_to_tcp_sock(sk);
+}
 
 /*
  * Network and transport headers lie in the linear part: the stack has pulled them before these
@@ -43,7 +60,10 @@ static __always_inline bool packet_parse(struct __sk_buff *skb, struct packet *r
 	if ((void *)(tcp + 1) > end)
 		return false;
 	ret->seq = bpf_ntohl(tcp->seq);
+	ret->ack = bpf_ntohl(tcp->ack_seq);
+	ret->window = bpf_ntohs(tcp->window);
 	ret->syn = tcp->syn;
+	ret->acks = tcp->ack && !tcp->rst && !tcp->syn;
 	ret->payload_offset = header + tcp->doff * 4;
 	ret->len = skb->len > ret->payload_offset ? skb->len - ret->payload_offset : 0;
 	return true;

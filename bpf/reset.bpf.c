@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Resets and errors of followed sockets. */
-#include "sock.bpf.h"
 #include "compat.bpf.h"
+#include "sock.bpf.h"
 
 static __always_inline bool is_full_socket(const struct sock *sk)
 {
@@ -41,10 +41,10 @@ int handle_tcp_send_reset(u64 *ctx)
 
 	if (!ctx[0] || !is_full_socket(sk))
 		return 0;
-	note = bpf_sk_storage_get(&notes, (void *)ctx[0], NULL, 0);
+	note = sock_note((void *)ctx[0]);
 	if (!note || !(note->flags & NOTE_ANNOUNCED))
 		return 0;
-	emit_reset(sk, bpf_get_socket_cookie((void *)ctx[0]), WST_OUT, compat_reset_reason(ctx),
+	emit_reset(sk, sock_cookie((void *)ctx[0], note), WST_OUT, compat_reset_reason(ctx),
 		   !ctx[1]);
 	return 0;
 }
@@ -53,12 +53,12 @@ SEC("tp_btf/tcp_receive_reset")
 int handle_tcp_receive_reset(u64 *ctx)
 {
 	struct sock *sk = (struct sock *)ctx[0];
-	struct note *note = bpf_sk_storage_get(&notes, (void *)ctx[0], NULL, 0);
+	struct note *note = sock_note((void *)ctx[0]);
 	u64 cookie;
 
 	if (!note)
 		return 0;
-	cookie = bpf_get_socket_cookie((void *)ctx[0]);
+	cookie = sock_cookie((void *)ctx[0], note);
 	/* a refused connection */
 	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT &&
 	    is_chat_port(sock_remote_port(sk)))
@@ -77,16 +77,15 @@ int handle_inet_sk_error_report(u64 *ctx)
 
 	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0;
-	note = bpf_sk_storage_get(&notes, (void *)ctx[0], NULL, 0);
+	note = sock_note((void *)ctx[0]);
 	if (!note)
 		return 0;
 	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT &&
 	    is_chat_port(sock_remote_port(sk)))
-		announce(sk, note, bpf_get_socket_cookie((void *)ctx[0]));
+		announce(sk, note, sock_cookie((void *)ctx[0], note));
 	if (!(note->flags & NOTE_ANNOUNCED) || !BPF_CORE_READ(sk, sk_err))
 		return 0;
-	event = reserve_event(WST_EV_ERROR, sizeof(*event), bpf_get_socket_cookie((void *)ctx[0]),
-			      0);
+	event = reserve_event(WST_EV_ERROR, sizeof(*event), sock_cookie((void *)ctx[0], note), 0);
 	if (!event)
 		return 0;
 	event->error = BPF_CORE_READ(sk, sk_err);

@@ -11,5 +11,9 @@ const volatile __u32 targ_self_tgid = 0;
 const volatile bool targ_mark_victim_task = false;
 const volatile bool targ_reset_reason = false;
 const volatile bool targ_drop_reason = false;
+const volatile bool targ_sock_helpers = false;
+
+/* Value of a new stream: too much for the stack. */
+const volatile __u8 zeroes[sizeof(struct stream)] = {};
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

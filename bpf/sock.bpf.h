@@ -9,7 +9,11 @@
 
 static __always_inline bool is_chat_port(u16 port)
 {
-	return targ_ports[port >> 3] & (1 << (port & 7));
+	u32 at = port >> 3;
+
+	/* verifiers before 6.x know no bound of what bpf_ntohs() returns, and clang knows one */
+	barrier_var(at);
+	return targ_ports[at & (sizeof(targ_ports) - 1)] & (1 << (port & 7));
 }
 
 static __always_inline u16 sock_local_port(const struct sock *sk)

@@ -70,6 +70,7 @@ static int hand_over(struct pipeline *p, char *line)
 static int report_open(struct pipeline *p, const struct session *s)
 {
 	p->stats.opened++;
+	diagnose_open(s, p->track);
 	return p->config.all ? hand_over(p, line_session_open(&p->lines, s)) : 0;
 }
 
@@ -90,7 +91,21 @@ static int report_end(struct pipeline *p, struct session *s)
 	return result;
 }
 
-static int report_due(struct pipeline *p, uint64_t now_ns)
+static int report_incidents(struct pipeline *p, uint64_t now_ns, bool final)
+{
+	struct incident incident;
+	struct verdict verdict;
+	int result = 0;
+
+	while (!result && track_next_incident(p->track, now_ns, final, &incident)) {
+		diagnose_incident(&incident, p->track, &verdict);
+		if (verdict.rule)
+			result = hand_over(p, line_incident(&p->lines, &incident, &verdict));
+	}
+	return result;
+}
+
+static int report_sessions(struct pipeline *p, uint64_t now_ns)
 {
 	for (;;) {
 		struct report r = track_next(p->track, now_ns);
@@ -103,6 +118,13 @@ static int report_due(struct pipeline *p, uint64_t now_ns)
 		if (result)
 			return result;
 	}
+}
+
+static int report_due(struct pipeline *p, uint64_t now_ns)
+{
+	int result = report_sessions(p, now_ns);
+
+	return result ? result : report_incidents(p, now_ns, false);
 }
 
 int pipeline_tick(struct pipeline *p, uint64_t now_ns)
@@ -200,7 +222,9 @@ int pipeline_flush(struct pipeline *p)
 	int result;
 
 	track_flush(p->track);
-	result = report_due(p, p->last_ns);
+	result = report_sessions(p, p->last_ns);
+	if (!result)
+		result = report_incidents(p, p->last_ns, true);
 	return result ? result : report_losses(p);
 }
 

@@ -140,7 +140,7 @@ enum wst_frame_fault {
 struct wst_frame_event {
 	struct wst_event h;
 	__u64 payload_len; /* as the header announces it */
-	__u32 seq; /* TCP sequence number of the header */
+	__u32 seq; /* TCP sequence number of data[0]; without data, of the byte behind the header */
 	__u16 faults; /* enum wst_frame_fault */
 	__u8 direction;
 	__u8 kind; /* enum wst_frame_kind */
@@ -277,7 +277,7 @@ struct wst_walk_facts {
 	__u32 silence_ms;
 	__u64 unanswered_since_ns; /* first ping after the other direction's last pong; 0: none */
 	__u32 unanswered_pings; /* since then */
-	__u32 pad;
+	__u32 last_data_bytes; /* payload of the last data frame */
 };
 
 struct wst_end_event {

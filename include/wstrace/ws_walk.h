@@ -202,6 +202,10 @@ static __always_inline int ws_walk_leave(struct ws_walk *w, __u32 end)
 	w->options &= ~WS_WALK_GAP;
 	if (!ws_seq_before(w->next_seq, w->seen_seq))
 		return 0; /* a long frame covered it */
+	if (w->phase == WS_WALK_CLOSE_PAYLOAD) {
+		w->phase = WS_WALK_DONE; /* no frame follows a Close frame */
+		return 0;
+	}
 	ws_walk_lose(w);
 	return 1;
 }
@@ -226,6 +230,8 @@ static __always_inline void ws_walk_count(struct ws_walk *w, const struct ws_fra
 	} else if (f->opcode != WS_CLOSE) {
 		w->facts.last_data_ns = now_ns;
 		w->data_end = end;
+		w->facts.last_data_bytes = f->payload_len > 0xffffffff ? 0xffffffff :
+									 (__u32)f->payload_len;
 	}
 }
 
@@ -272,10 +278,7 @@ static __always_inline __u32 ws_walk_faults(const struct ws_walk *w, const struc
 	return faults;
 }
 
-/*
- * A whole Close frame with a code that RFC 6455, 7.4 allows, ending where the segment ends, is
- * certain enough to be told.
- */
+/* A whole Close frame that ends where the segment ends is certain enough to be told. */
 static __always_inline int ws_walk_close_is_certain(const struct ws_frame *f, __u32 segment_left)
 {
 	return (f->payload_len == 0 || f->payload_len >= 2) &&

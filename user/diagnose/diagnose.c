@@ -4,7 +4,9 @@
 
 #include "diagnose/catalogue.h"
 #include "diagnose/evidence.h"
+#include "diagnose/observe.h"
 #include "diagnose/template.h"
+#include "diagnose/timeouts.h"
 
 /* Lost events, a late start, frames not followed: each may add one item. */
 #define CAPS_MAX 4
@@ -48,7 +50,7 @@ static bool any_leg(const struct facts *f, uint32_t open_flag, uint32_t tcp_flag
 	for (unsigned int i = 0; i < f->session->leg_count; i++) {
 		const struct conn *c = f->session->legs[i];
 
-		if (c->open_flags & open_flag || (c->has_end && c->tcp.flags & tcp_flag))
+		if (c->open_flags & open_flag || (c->has_facts && c->tcp.flags & tcp_flag))
 			return true;
 	}
 	return false;
@@ -94,6 +96,20 @@ static void add_alternative(struct verdict *v, const char *id)
 		v->alternatives[v->alternative_count++] = id;
 }
 
+/* The first session after a silence of so many seconds: a second and third one would tell. */
+static void add_timer(struct verdict *v, const struct facts *f)
+{
+	if (f->stage != STAGE_SESSION || f->closing.frame || v->rule->flags & RULE_PERIODIC ||
+	    !timeout_is_round(facts_idle_ns(f)))
+		return;
+	if (f->crowd.by_proxy)
+		add_alternative(v, "session.proxy_idle_timeout");
+	else if (f->closer.party == BY_SERVER)
+		add_alternative(v, "session.server_idle_timeout");
+	else if (f->end.how == ENDED_FIN_RECEIVED && f->end.outside)
+		add_alternative(v, "session.middlebox_idle_timeout");
+}
+
 /* What the row names, then what other rules would have made of the same facts. */
 static void fill_alternatives(struct verdict *v, const struct facts *f)
 {
@@ -103,6 +119,7 @@ static void fill_alternatives(struct verdict *v, const struct facts *f)
 		return;
 	for (size_t i = 0; i < ALTERNATIVES_MAX && r->alternatives[i]; i++)
 		add_alternative(v, r->alternatives[i]);
+	add_timer(v, f);
 	while ((r = catalogue_next(r)) != NULL) {
 		struct evidence scratch = { 0 };
 
@@ -129,14 +146,47 @@ void diagnose_session(const struct session *s, struct track *t, struct verdict *
 
 	memset(ret, 0, sizeof(*ret));
 	facts_collect(&facts, s, t);
+	observe_end(&facts);
 	ret->close = facts.close;
 	ret->rule = first_match(ret, &facts);
+	ret->advice = (struct advice){ ret->rule->category, ret->rule->retry, ret->rule->strategy };
+	if (ret->rule->advise)
+		ret->rule->advise(&facts, &ret->advice);
 	if (ret->rule->initiator != BY_UNKNOWN)
 		ret->close.initiator = ret->rule->initiator;
 	cap_for_losses(ret, s);
 	cap_for_frames(ret, &facts);
 	cap_for_kernel(ret, &facts);
 	fill_alternatives(ret, &facts);
+	render(ret, &facts);
+	observe_verdict(&facts, ret);
+}
+
+void diagnose_open(const struct session *s, struct track *t)
+{
+	struct facts facts;
+
+	facts_collect(&facts, s, t);
+	observe_open(&facts);
+}
+
+void diagnose_incident(const struct incident *i, struct track *t, struct verdict *ret)
+{
+	struct facts facts;
+
+	memset(ret, 0, sizeof(*ret));
+	facts_of_incident(&facts, i, t);
+	for (ret->rule = catalogue_next(NULL); ret->rule; ret->rule = catalogue_next(ret->rule)) {
+		if (!(ret->rule->at & AT_INCIDENT))
+			continue;
+		ret->evidence.count = 0;
+		ret->confidence = ret->rule->when(&facts, &ret->evidence);
+		if (ret->confidence != CONFIDENCE_NONE)
+			break;
+	}
+	if (!ret->rule)
+		return;
+	ret->advice = (struct advice){ ret->rule->category, ret->rule->retry, ret->rule->strategy };
 	render(ret, &facts);
 }
 

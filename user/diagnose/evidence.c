@@ -7,6 +7,7 @@
 #include "diagnose/close_code.h"
 #include "diagnose/format.h"
 #include "diagnose/names.h"
+#include "diagnose/protocol.h"
 
 void evidence_add(struct evidence *ev, const char *fact, uint64_t ts_ns, const char *format, ...)
 {
@@ -77,7 +78,7 @@ void evidence_end(struct evidence *ev, const struct facts *f)
 		evidence_add(ev, "not_sent_by_peer", 0,
 			     "the socket at the other end, on this host, did not send it");
 	add_reset_reason(ev, f);
-	if (c->has_end)
+	if (c->has_facts)
 		evidence_add(ev, "bytes", 0, "that socket had received %s and sent %s",
 			     format_bytes(in, c->tcp.bytes_in), format_bytes(out, c->tcp.bytes_out));
 }
@@ -175,11 +176,11 @@ static uint32_t frames_of(const struct conn *c, int direction)
 
 void evidence_no_close_frame(struct evidence *ev, const struct facts *f)
 {
-	const struct conn *c = f->end.conn->has_end ? f->end.conn : f->client;
+	const struct conn *c = f->end.conn->has_facts ? f->end.conn : f->client;
 
 	if (f->close.from_client || f->close.from_server)
 		return;
-	if (!c->has_end)
+	if (!c->has_facts)
 		evidence_add(ev, "no_close_frame", 0, "no Close frame was seen in either direction");
 	else
 		evidence_add(
@@ -223,7 +224,7 @@ void evidence_path(struct evidence *ev, const struct conn *c)
 	char silence[FORMAT_DURATION];
 	uint64_t end_ns = 0;
 
-	if (!c->has_end)
+	if (!c->has_facts)
 		return;
 	add_queues(ev, c);
 	if (tcp->probes)
@@ -233,6 +234,35 @@ void evidence_path(struct evidence *ev, const struct conn *c)
 		evidence_add(ev, "silence", tcp->last_segment_in_ns,
 			     "the last segment from the peer came %s before the end",
 			     format_duration(silence, end_ns - tcp->last_segment_in_ns));
+}
+
+static const char *fate_of_ping(const struct path_story *p)
+{
+	if (p->own)
+		return p->ping_pending ? ", never acknowledged" : ", acknowledged by its kernel";
+	return p->ping_pending ? ", received but not read" : ", received";
+}
+
+void evidence_heartbeat(struct evidence *ev, const struct facts *f)
+{
+	const struct path_story *p = &f->path;
+	const char *other = name_of_initiator(facts_other_party(f));
+	char time[FORMAT_DURATION], rtt[FORMAT_DURATION], who[FACTS_NAME_BYTES];
+
+	if (p->pings)
+		evidence_add(ev, "unanswered_pings", p->ts_ns - p->waited_ns,
+			     "%s sent %u pings without a pong in %s%s",
+			     facts_name(who, f->session, p->giver, p->own ? &p->near->owner : NULL),
+			     p->pings, format_duration(time, p->waited_ns), fate_of_ping(p));
+	else if (p->by_data)
+		evidence_add(ev, "unanswered_data", p->ts_ns - p->waited_ns,
+			     "nothing came from the %s in the %s after the last message to it%s",
+			     other, format_duration(time, p->waited_ns), fate_of_ping(p));
+	if (p->pings && p->ping_rtt_us)
+		evidence_add(ev, "earlier_pongs", 0, "the ping before was answered in %s",
+			     format_duration(rtt, p->ping_rtt_us * 1000ull));
+	if ((p->pings || p->by_data) && f->protocol && f->protocol->note)
+		evidence_add(ev, "protocol", 0, "%s: %s", f->protocol->name, f->protocol->note);
 }
 
 void evidence_answer(struct evidence *ev, const struct facts *f)

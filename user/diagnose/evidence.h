@@ -24,6 +24,13 @@ void evidence_no_close_frame(struct evidence *ev, const struct facts *f);
 void evidence_path(struct evidence *ev, const struct conn *c);
 /* Status line, who gave it, and the request's path and host. */
 void evidence_answer(struct evidence *ev, const struct facts *f);
+/* Pings, or data instead of them, that waited for an answer; what the protocol says of that. */
+void evidence_heartbeat(struct evidence *ev, const struct facts *f);
+/* The silence before the end and who had pinged; ends that were like it; known timeouts like it. */
+void evidence_idle(struct evidence *ev, const struct facts *f);
+void evidence_pattern(struct evidence *ev, const struct pattern *p);
+void evidence_timeouts(struct evidence *ev, const struct pattern *p, uint64_t value_ns,
+		       unsigned int place, unsigned int close);
 /* errno of the socket; nothing if it has none. */
 void evidence_errno(struct evidence *ev, const struct conn *c);
 

@@ -34,6 +34,20 @@ void facts_collect(struct facts *ret, const struct session *s, struct track *tra
 	facts_collect_closer(ret);
 	facts_collect_answer(ret);
 	facts_collect_closing(ret);
+	facts_collect_path(ret);
+	facts_collect_crowd(ret);
+}
+
+void facts_of_incident(struct facts *ret, const struct incident *i, struct track *track)
+{
+	static const struct session no_session;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->session = &no_session;
+	ret->track = track;
+	ret->incident = i;
+	ret->client = ret->server = ret->end.conn = &no_conn;
+	ret->end.leg = ret->answer.origin_leg = -1;
 }
 
 static bool leads_to_server(const struct session *s, unsigned int leg)
@@ -64,14 +78,14 @@ uint32_t facts_errno(const struct conn *c)
 {
 	if (c->error)
 		return c->error;
-	return c->has_end ? c->tcp.error : 0;
+	return c->has_facts ? c->tcp.error : 0;
 }
 
 static bool walk_is_whole(const struct conn *c, int direction)
 {
 	uint32_t flags = c->walk[direction].flags;
 
-	return c->has_end && (flags & (WST_WALK_ON | WST_WALK_JOINED)) && !(flags & WST_WALK_LOST);
+	return c->has_facts && (flags & (WST_WALK_ON | WST_WALK_JOINED)) && !(flags & WST_WALK_LOST);
 }
 
 bool facts_frames_followed(const struct facts *f, bool to_server)

@@ -8,6 +8,7 @@
 #define DIAGNOSE_FACTS_H
 
 #include "diagnose/verdict.h"
+#include "track/group.h"
 
 /* Where the end started: the earliest end over all legs, followed to the socket that sent it. */
 struct end_story {
@@ -52,6 +53,65 @@ struct answer_story {
 	uint16_t status; /* 0: none */
 };
 
+/* The path between whoever gave up and the other party, when it gave up. */
+struct path_story {
+	enum initiator giver; /* who closed, or decided to: client, proxy or server */
+	uint64_t ts_ns; /* when */
+	/* no Close frame tells another reason: what the path shows may be the cause */
+	bool unexplained;
+	/* the Close frame speaks of a heartbeat that failed, or of a side that is too slow */
+	bool heartbeat_close, slow_close;
+	/* the giver's own socket if it is here, else the nearest one; NULL: none */
+	const struct conn *near;
+	bool own; /* near is the giver's own */
+	uint8_t out; /* enum wst_direction of near in which the giver's frames travel */
+	bool has_near; /* at_near is filled */
+	struct conn_snapshot at_near;
+
+	/* heartbeats of the giver */
+	uint32_t pings; /* unanswered */
+	uint64_t waited_ns; /* since the first of them, or with by_data since the last data */
+	bool by_data; /* data, not a ping, waited for an answer */
+	bool surely_heartbeat; /* that data was the heartbeat of the recognised protocol */
+	bool ping_pending; /* the last one had not even been acknowledged (or, not own, read) */
+	uint32_t ping_rtt_us; /* of the last one that was answered; 0: none was */
+	uint64_t answered_for_ns; /* how long before the answer had come; 0: it had not */
+	bool answer_read; /* by the giver's process */
+
+	int stuck; /* leg whose segments were sent again in vain; -1: none */
+	struct conn_snapshot at_stuck;
+	int full; /* leg whose peer took the least; -1: none had anything to send */
+	struct conn_snapshot at_full;
+	uint64_t zero_ns; /* how long that peer's window was zero */
+};
+
+struct known_proxy;
+
+/* This end among others. */
+struct crowd_story {
+	struct pattern_sample sample; /* all zero: the end cannot be compared with others */
+	uint64_t ends_key; /* of the ends that are alike: same party, manner, service and path */
+	uint64_t route_key; /* of all ends of that service and path */
+	struct pattern pattern; /* what those have in common */
+	const struct pattern_group *route; /* NULL: none remembered */
+	/* Ends by a reset, or by nothing at all, in answer to the first bytes after a long silence. */
+	bool quiet_drop; /* this is one */
+	uint64_t drops_key;
+	uint32_t quiet_drops;
+	uint64_t shortest_silence_ns;
+	bool busy_live; /* sessions that are never silent for so long get older than that */
+	const struct burst *burst; /* sessions that the closer closed at that moment; NULL: none */
+	/* The closer is a proxy: it stands between two legs, or its name says so. */
+	bool by_proxy;
+	const struct known_proxy *proxy; /* NULL: not one that is known */
+	bool closed_both; /* it closed all its sockets of the session at one moment */
+	struct service_endpoint front, back; /* where the client, and the last hop, connect to */
+	bool has_front, has_back;
+};
+
+struct protocol;
+struct protocol_code;
+
 struct facts {
 	const struct session *session;
 	struct track *track;
@@ -63,9 +123,16 @@ struct facts {
 	struct close_view close;
 	struct closing_story closing;
 	struct answer_story answer;
+	struct path_story path;
+	struct crowd_story crowd;
+	const struct incident *incident; /* what an incident's rules are about; NULL otherwise */
+	const struct protocol *protocol; /* NULL: not recognised */
+	const struct protocol_code *private_code; /* of the closing frame; NULL: none */
 };
 
 void facts_collect(struct facts *ret, const struct session *s, struct track *track);
+/* For the rules about incidents: no session, empty sockets. */
+void facts_of_incident(struct facts *ret, const struct incident *i, struct track *track);
 /*
  * As session_stage(), but a connection that was open before the tracer started had its handshake,
  * seen or not.
@@ -100,13 +167,30 @@ const char *facts_name(char dst[FACTS_NAME_BYTES], const struct session *s, enum
 		       const struct wst_task *task);
 /* Whoever started the end: a process, or "the client at 198.18.0.5:51234". */
 const char *facts_name_ender(char dst[FACTS_NAME_BYTES], const struct facts *f);
+/* The party that whoever gave up was waiting for. */
+enum initiator facts_other_party(const struct facts *f);
 /* Whoever gave the HTTP answer. */
 const char *facts_name_answerer(char dst[FACTS_NAME_BYTES], const struct facts *f);
+
+/* Silence before the end, or before the Close frame that began it; 0: not known. */
+uint64_t facts_idle_ns(const struct facts *f);
+/* Text messages and binary ones, of the client or of the server, as far as they were followed. */
+uint32_t facts_messages(const struct facts *f, bool of_client);
+/* '*' in the place of the parts of a path that look like ids. */
+void facts_path_template(char dst[INCIDENT_PATH_BYTES], const char *path);
+
+/* What is known of the address that the client connected to; NULL: nothing. */
+struct service *facts_service(const struct facts *f);
+uint64_t facts_service_key(const struct facts *f);
 
 /* The parts of facts_collect(), in order. */
 void facts_collect_end(struct facts *f);
 void facts_collect_closer(struct facts *f);
 void facts_collect_closing(struct facts *f);
 void facts_collect_answer(struct facts *f);
+void facts_collect_path(struct facts *f);
+void facts_collect_crowd(struct facts *f);
+/* What is remembered of other ends, again: this one has been added. */
+void facts_recall(struct facts *f);
 
 #endif

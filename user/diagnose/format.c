@@ -2,6 +2,7 @@
 #include "diagnose/format.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -42,6 +43,14 @@ const char *format_duration(char dst[FORMAT_DURATION], uint64_t ns)
 	else
 		snprintf(dst, FORMAT_DURATION, "%llu h %u min",
 			 (unsigned long long)(seconds / 3600), (unsigned int)(seconds / 60 % 60));
+	return dst;
+}
+
+const char *format_seconds(char dst[FORMAT_DURATION], uint64_t ns)
+{
+	uint64_t tenths = (ns + 50000000) / 100000000;
+
+	snprintf(dst, FORMAT_DURATION, "%" PRIu64 ".%" PRIu64 " s", tenths / 10, tenths % 10);
 	return dst;
 }
 

@@ -17,6 +17,8 @@ const char *format_address(char dst[FORMAT_ADDRESS], const uint8_t addr[16]);
 const char *format_endpoint(char dst[FORMAT_ENDPOINT], const uint8_t addr[16], uint16_t port);
 /* 412 us, 83.1 ms, 3.2 s, 2 min 5 s, 7 h 12 min */
 const char *format_duration(char dst[FORMAT_DURATION], uint64_t ns);
+/* 59.9 s: comparable with the numbers in configurations */
+const char *format_seconds(char dst[FORMAT_DURATION], uint64_t ns);
 /* 1 byte, 4096 bytes, 1.5 MiB (1572864 bytes) */
 const char *format_bytes(char dst[FORMAT_BYTES], uint64_t bytes);
 /* "c1 85 00": as much as fits */

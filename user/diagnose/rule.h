@@ -15,15 +15,6 @@
 
 struct facts;
 
-enum strategy {
-	STRATEGY_NONE, /* nothing to recover from */
-	STRATEGY_IMMEDIATE_RETRY,
-	STRATEGY_EXPONENTIAL_BACKOFF,
-	/* another transport, or without live updates, until the cause is removed */
-	STRATEGY_FALLBACK,
-	STRATEGY_MANUAL, /* retrying repeats the failure: somebody has to act first */
-};
-
 /*
  * Stages at which a rule is tried: a socket that nobody accepted is a connect failure even if a
  * request was sent into it.
@@ -32,6 +23,7 @@ enum rule_stage {
 	AT_CONNECT = 1 << STAGE_CONNECT,
 	AT_UPGRADE = 1 << STAGE_UPGRADE,
 	AT_SESSION = 1 << STAGE_SESSION,
+	AT_INCIDENT = 1 << 8, /* about many connections: facts hold an incident and no session */
 };
 
 enum rule_flag {
@@ -42,6 +34,10 @@ enum rule_flag {
 	RULE_QUOTES = 1 << 2,
 	/* rests on a frame not having been sent: no better than the view of the frames */
 	RULE_NEEDS_FRAMES = 1 << 3,
+	/* a process ended, and its other sessions ended with it */
+	RULE_ENDS_PROCESS = 1 << 8,
+	/* a timer: other sessions end in the same way */
+	RULE_PERIODIC = 1 << 9,
 };
 
 struct rule {
@@ -62,6 +58,8 @@ struct rule {
 	 */
 	const char *alternatives[ALTERNATIVES_MAX];
 	uint16_t codes[4]; /* close codes that this rule explains, 0 ends the list; empty: 1006 */
+	/* Changes what the row says of retrying where the case knows better; may be NULL. */
+	void (*advise)(const struct facts *f, struct advice *advice);
 	/* Templates, see template.h. */
 	const char *summary; /* one clause, no full stop */
 	const char *user_message; /* for the person in front of the browser */
@@ -85,6 +83,10 @@ extern const struct rule_table rules_upgrade_status;
 extern const struct rule_table rules_upgrade_silence;
 extern const struct rule_table rules_session_process;
 extern const struct rule_table rules_session_http;
+extern const struct rule_table rules_session_timer;
+extern const struct rule_table rules_incident;
+extern const struct rule_table rules_session_path;
+extern const struct rule_table rules_session_heartbeat;
 extern const struct rule_table rules_session_code;
 extern const struct rule_table rules_session_close;
 extern const struct rule_table rules_session_tcp;

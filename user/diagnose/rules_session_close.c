@@ -10,6 +10,7 @@
 #include "diagnose/close_code.h"
 #include "diagnose/evidence.h"
 #include "diagnose/format.h"
+#include "diagnose/protocol.h"
 
 /*
  * An endpoint that rejects a frame ends the connection at once; some wait for the answer to their
@@ -122,8 +123,10 @@ static enum confidence normal(const struct facts *f, struct evidence *ev)
 	const struct closing_story *closing = &f->closing;
 	bool tab_closed = closing->sender == BY_CLIENT && closing->code == CLOSE_GOING_AWAY;
 
-	if (!closing->frame || !close_code_is_benign(closing->code) ||
-	    !(closing->answered || tab_closed))
+	bool orderly = close_code_is_benign(closing->code) ||
+		       (f->private_code && f->private_code->kind == CODE_NORMAL);
+
+	if (!closing->frame || !orderly || !(closing->answered || tab_closed))
 		return CONFIDENCE_NONE;
 	evidence_closing(ev, f);
 	return CONFIDENCE_HIGH;

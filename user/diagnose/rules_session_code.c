@@ -5,6 +5,7 @@
 #include "diagnose/close_code.h"
 #include "diagnose/evidence.h"
 #include "diagnose/format.h"
+#include "diagnose/protocol.h"
 
 static enum confidence code_is(const struct facts *f, struct evidence *ev, uint16_t code)
 {
@@ -52,7 +53,8 @@ static enum confidence policy_violation(const struct facts *f, struct evidence *
 {
 	enum confidence confidence = code_is(f, ev, 1008);
 
-	if (confidence == CONFIDENCE_NONE && (f->closing.code == 3000 || f->closing.code == 3003)) {
+	if (confidence == CONFIDENCE_NONE && !f->private_code &&
+	    (f->closing.code == 3000 || f->closing.code == 3003)) {
 		confidence = code_is(f, ev, f->closing.code);
 		if (confidence == CONFIDENCE_HIGH) {
 			evidence_add(ev, "ambiguous_code", 0,
@@ -80,9 +82,42 @@ static enum confidence try_again_later(const struct facts *f, struct evidence *e
 
 static enum confidence application_code(const struct facts *f, struct evidence *ev)
 {
-	return f->closing.code >= 3000 && f->closing.code <= 4999 ?
-		       code_is(f, ev, f->closing.code) :
-		       CONFIDENCE_NONE;
+	enum confidence confidence = CONFIDENCE_NONE;
+
+	if (f->private_code && f->private_code->kind == CODE_NORMAL && f->closing.answered)
+		return CONFIDENCE_NONE;
+	if ((f->closing.code >= 3000 && f->closing.code <= 4999) || f->private_code)
+		confidence = code_is(f, ev, f->closing.code);
+	if (confidence != CONFIDENCE_NONE && f->private_code)
+		evidence_add(ev, "protocol", 0, "recognised as %s, where %u means: %s",
+			     f->protocol->name, f->closing.code, f->private_code->meaning);
+	else if (confidence != CONFIDENCE_NONE && f->protocol)
+		evidence_add(ev, "protocol", 0, "recognised as %s, which has no such code%s%s",
+			     f->protocol->name, f->protocol->note ? ": " : "",
+			     f->protocol->note ? f->protocol->note : "");
+	return confidence;
+}
+
+static enum strategy strategy_of(enum retry retry)
+{
+	switch (retry) {
+	case RETRY_NO:
+		return STRATEGY_MANUAL;
+	case RETRY_YES:
+	case RETRY_NOT_NEEDED:
+		return STRATEGY_IMMEDIATE_RETRY;
+	default:
+		return STRATEGY_EXPONENTIAL_BACKOFF;
+	}
+}
+
+static void advise_by_code(const struct facts *f, struct advice *advice)
+{
+	if (!f->private_code)
+		return;
+	advice->category = f->private_code->category;
+	advice->retry = f->private_code->retry;
+	advice->strategy = strategy_of(f->private_code->retry);
 }
 
 static const struct rule rules[] = {
@@ -191,7 +226,8 @@ static const struct rule rules[] = {
 		.at = AT_SESSION,
 		.flags = RULE_QUOTES,
 		.codes = { 3000, 3003, 3008, 4000 },
-		.summary = "the {sender} closed with a code of its application or library: Close {code}{reason}",
+		.advise = advise_by_code,
+		.summary = "the {sender} closed with a code of its application or library: Close {code}{reason}{meaning}",
 		.user_message = "The chat ended the connection. Please try again, or sign in again.",
 		.steps = {
 			"The code means what the application's protocol says: look {code} up in the documents of the library or in the server's code.",

@@ -6,6 +6,7 @@
 #include "diagnose/rule.h"
 
 #include <signal.h>
+#include <string.h>
 
 #include "diagnose/close_code.h"
 #include "diagnose/evidence.h"
@@ -18,6 +19,8 @@
 #define FAULT_TO_EXIT_NS 1000000000ull
 #define EXIT_AFTER_CLOSE_NS 100000000ull
 #define STOP_REACTION_NS 2000000000ull
+/* A worker that is to go has other sessions to close first. */
+#define WORKER_EXIT_NS 2000000000ull
 
 /* Did the socket close because its process went away, and not because of a Close frame? */
 static bool died(const struct facts *f)
@@ -81,6 +84,118 @@ static enum confidence process_killed(const struct facts *f, struct evidence *ev
 		return CONFIDENCE_HIGH;
 	evidence_add(ev, "sender_unknown", 0, "who sent the SIGKILL was not seen");
 	return CONFIDENCE_MEDIUM;
+}
+
+static const char *const runtimes[] = { "containerd", "runc",	 "dockerd", "crun",
+					"conmon",     "podman", "youki",   "crio", NULL };
+/* First processes of containers, which hand on the signals that they get. */
+static const char *const inits[] = { "tini", "docker-init", "dumb-init", "catatonit", NULL };
+
+static bool is_one_of(const struct wst_task *task, const char *const *names)
+{
+	for (; task->tgid && *names; names++)
+		if (strncmp(task->comm, *names, strlen(*names)) == 0)
+			return true;
+	return false;
+}
+
+/* Did one of those send the signal that made it end? */
+static bool was_stopped_by(const struct facts *f, const char *const *names)
+{
+	const struct process *p = f->closer.process;
+
+	if (f->closer.stop && is_one_of(&f->closer.stop->sender, names))
+		return true;
+	return p && f->closer.died_of == SIGKILL && is_one_of(&p->kill_signal.sender, names);
+}
+
+/*
+ * When the first process of a container ends, the kernel kills the others: nobody is the sender,
+ * and it was not for want of memory.
+ */
+static bool went_with_its_container(const struct facts *f)
+{
+	const struct process *p = f->closer.process;
+
+	return died(f) && p && p->container_id[0] && f->closer.died_of == SIGKILL && !p->oom_ns &&
+	       p->kill_signal.signal && !p->kill_signal.sender.tgid;
+}
+
+static enum confidence container_stopped(const struct facts *f, struct evidence *ev)
+{
+	const struct process *p = f->closer.process;
+	bool by_runtime = was_stopped_by(f, runtimes) && !f->closing.frame;
+	bool by_init = was_stopped_by(f, inits) && !f->closing.frame && p->container_id[0];
+
+	if (!by_runtime && !by_init && !went_with_its_container(f))
+		return CONFIDENCE_NONE;
+	add_story(ev, f);
+	if (p->container_id[0])
+		evidence_add(ev, "container", 0, "pid %u was in container %.12s", p->tgid,
+			     p->container_id);
+	return by_runtime && p->container_id[0] ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+}
+
+static bool is_proxy_process(const struct facts *f)
+{
+	return f->crowd.by_proxy && f->closer.party != BY_CLIENT;
+}
+
+/* The process that made the workers of a proxy; NULL: not known. */
+static const struct process *parent_of_worker(const struct facts *f)
+{
+	const struct process *p = f->closer.process, *parent;
+
+	if (!p || !p->parent_tgid)
+		return NULL;
+	parent = process_find(track_processes(f->track), p->parent_tgid, 0);
+	return parent && strcmp(parent->comm, p->comm) == 0 ? parent : NULL;
+}
+
+/* It closed its sessions itself, and had ended in order soon after. */
+static bool retired(const struct facts *f)
+{
+	const struct closer_story *closer = &f->closer;
+
+	return closer->exited && !closer->exiting && !closer->exit_code && !f->closing.frame &&
+	       closer->exit_ns >= f->end.ts_ns && closer->exit_ns - f->end.ts_ns <= WORKER_EXIT_NS;
+}
+
+/* An idle timeout may happen to be the last thing before an end that has nothing to do with it. */
+static bool ran_out(const struct facts *f)
+{
+	return f->crowd.pattern.kind != PATTERN_NONE && f->crowd.pattern.independent;
+}
+
+/* It closed its sessions itself and then ended in order, while the rest of the proxy lives. */
+static enum confidence proxy_worker_shutdown(const struct facts *f, struct evidence *ev)
+{
+	const struct process *parent = parent_of_worker(f);
+
+	if (!is_proxy_process(f) || !retired(f) || ran_out(f) || (parent && parent->exited))
+		return CONFIDENCE_NONE;
+	add_story(ev, f);
+	if (f->crowd.burst && f->crowd.burst->count > 1)
+		evidence_add(ev, "burst", f->crowd.burst->first_ns,
+			     "it closed %u sessions within %u ms", f->crowd.burst->count,
+			     (unsigned int)((f->crowd.burst->last_ns - f->crowd.burst->first_ns) /
+					    1000000));
+	evidence_idle(ev, f);
+	if (parent)
+		evidence_add(ev, "parent_lives", 0, "its parent %s (pid %u) lives on", parent->comm,
+			     parent->tgid);
+	return parent ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+}
+
+static enum confidence proxy_exited(const struct facts *f, struct evidence *ev)
+{
+	bool asked = f->closer.stop && f->closer.exited && !f->closing.frame;
+	bool left_with_parent = retired(f) && !ran_out(f) && parent_of_worker(f);
+
+	if (!is_proxy_process(f) || (!died(f) && !asked && !left_with_parent))
+		return CONFIDENCE_NONE;
+	add_story(ev, f);
+	return f->closer.process && !left_with_parent ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
 static bool is_crash(uint32_t signal)
@@ -169,26 +284,12 @@ static const struct rule rules[] = {
 		.retry = RETRY_BACKOFF,
 		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
 		.at = AT_SESSION,
+		.flags = RULE_ENDS_PROCESS,
 		.summary = "{who} was killed by the OOM killer",
 		.user_message = "The chat {party} ran out of memory and is being restarted. Please try again in a moment.",
 		.steps = {
 			"`dmesg` or `journalctl -k` at that time says whose limit was hit: the container's (memory.max, mem_limit) or the host's.",
 			"Raise the limit, or find what grows: send queues of slow clients, history, compression buffers of each connection.",
-		},
-	},
-	{
-		.id = "session.process_killed",
-		.when = process_killed,
-		.category = CATEGORY_SERVER,
-		.retry = RETRY_YES,
-		.strategy = STRATEGY_IMMEDIATE_RETRY,
-		.at = AT_SESSION,
-		.alternatives = { "session.process_oom_killed" },
-		.summary = "{who} was killed with SIGKILL",
-		.user_message = "The chat {party} was stopped. Please try again in a moment.",
-		.steps = {
-			"The evidence names the sender: a container runtime sends SIGKILL when the stop grace is over (10 s after SIGTERM for Docker), a supervisor when a health check fails.",
-			"Handle SIGTERM: send Close 1001 or 1012 to every client, then exit. Raise stop_grace_period if that takes longer.",
 		},
 	},
 	{
@@ -198,11 +299,78 @@ static const struct rule rules[] = {
 		.retry = RETRY_BACKOFF,
 		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
 		.at = AT_SESSION,
+		.flags = RULE_ENDS_PROCESS,
 		.summary = "{who} crashed",
 		.user_message = "The chat {party} had a failure and is being restarted. Please try again in a moment.",
 		.steps = {
 			"Get the stack: `coredumpctl info {comm}`, or the last lines of its log (panic, fatal error, abort).",
 			"SIGABRT from Node or C++ is often memory: a heap limit (--max-old-space-size) or a failed assertion.",
+		},
+	},
+	{
+		.id = "session.container_stopped",
+		.when = container_stopped,
+		.category = CATEGORY_SERVER,
+		.retry = RETRY_YES,
+		.strategy = STRATEGY_IMMEDIATE_RETRY,
+		.at = AT_SESSION,
+		.flags = RULE_NEEDS_FRAMES | RULE_ENDS_PROCESS,
+		.alternatives = { "session.process_killed", "session.process_oom_killed" },
+		.summary = "the container of {who} was stopped, and nobody told the client",
+		.user_message = "The chat {party} is being updated. You will be connected again in a moment.",
+		.steps = {
+			"On SIGTERM send Close 1001 or 1012 to every client, then exit. If {comm} never gets the signal: use the exec form of CMD, or `init: true`.",
+			"SIGKILL comes 10 s after SIGTERM (`docker stop -t`, `stop_grace_period`; Kubernetes: terminationGracePeriodSeconds, 30 s): raise it if saying goodbye takes longer.",
+		},
+	},
+	{
+		.id = "session.proxy_worker_shutdown",
+		.when = proxy_worker_shutdown,
+		.category = CATEGORY_CONFIG,
+		.retry = RETRY_YES,
+		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
+		.at = AT_SESSION,
+		.flags = RULE_NEEDS_FRAMES | RULE_ENDS_PROCESS,
+		.initiator = BY_PROXY,
+		.alternatives = { "session.proxy_exited", "session.proxy_idle_timeout" },
+		.summary = "an old worker of the proxy, {who}, closed its sessions and ended, as after a reload",
+		.user_message = "The connection to the chat was renewed. You will be connected again in a moment.",
+		.steps = {
+			"After a reload old workers live until {shutdown_knob} is over and then drop what they still hold: raise it, or leave it out.",
+			"Reload less often: something that rewrites the configuration at every start of a container (nginx-proxy, an ingress controller) ends every WebSocket each time.",
+			"Let clients reconnect after a random pause, so that they do not all come at once.",
+		},
+	},
+	{
+		.id = "session.proxy_exited",
+		.when = proxy_exited,
+		.category = CATEGORY_SERVER,
+		.retry = RETRY_YES,
+		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
+		.at = AT_SESSION,
+		.flags = RULE_NEEDS_FRAMES | RULE_ENDS_PROCESS,
+		.initiator = BY_PROXY,
+		.summary = "{who} ended, and its sessions with it",
+		.user_message = "The connection to the chat was interrupted. You will be connected again in a moment.",
+		.steps = {
+			"The evidence says how the proxy ended and who sent the signal: a restart instead of a reload, a job that renews certificates, a kill.",
+			"Reload the proxy where a reload is enough (`nginx -s reload`): sessions then survive it.",
+		},
+	},
+	{
+		.id = "session.process_killed",
+		.when = process_killed,
+		.category = CATEGORY_SERVER,
+		.retry = RETRY_YES,
+		.strategy = STRATEGY_IMMEDIATE_RETRY,
+		.at = AT_SESSION,
+		.flags = RULE_ENDS_PROCESS,
+		.alternatives = { "session.process_oom_killed" },
+		.summary = "{who} was killed with SIGKILL",
+		.user_message = "The chat {party} was stopped. Please try again in a moment.",
+		.steps = {
+			"The evidence names the sender: a container runtime sends SIGKILL when the stop grace is over (10 s after SIGTERM for Docker), a supervisor when a health check fails.",
+			"Handle SIGTERM: send Close 1001 or 1012 to every client, then exit. Raise stop_grace_period if that takes longer.",
 		},
 	},
 	{
@@ -212,7 +380,7 @@ static const struct rule rules[] = {
 		.retry = RETRY_YES,
 		.strategy = STRATEGY_IMMEDIATE_RETRY,
 		.at = AT_SESSION,
-		.flags = RULE_NEEDS_FRAMES,
+		.flags = RULE_NEEDS_FRAMES | RULE_ENDS_PROCESS,
 		.summary = "{who} was asked to stop and dropped the connection without a Close frame",
 		.user_message = "The chat {party} was stopped or updated. Please try again in a moment.",
 		.steps = {
@@ -227,7 +395,7 @@ static const struct rule rules[] = {
 		.retry = RETRY_YES,
 		.strategy = STRATEGY_IMMEDIATE_RETRY,
 		.at = AT_SESSION,
-		.flags = RULE_NEEDS_FRAMES,
+		.flags = RULE_NEEDS_FRAMES | RULE_ENDS_PROCESS,
 		.summary = "{who} exited by itself with the connection open",
 		.user_message = "The chat {party} was stopped. Please try again in a moment.",
 		.steps = {

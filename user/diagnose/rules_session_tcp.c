@@ -6,6 +6,7 @@
 
 #include "diagnose/evidence.h"
 #include "diagnose/names.h"
+#include "diagnose/timeouts.h"
 
 static bool no_close_frame(const struct facts *f)
 {
@@ -68,8 +69,17 @@ static enum confidence aborted_by_application(const struct facts *f, struct evid
  */
 static bool path_is_suspect(const struct conn *c)
 {
-	return c->has_end && (c->tcp.timeouts > 0 || c->tcp.probes > 0) &&
+	return c->has_facts && (c->tcp.timeouts > 0 || c->tcp.probes > 0) &&
 	       (c->tcp.unacked_bytes > 0 || c->tcp.probes > 0);
+}
+
+/* A silence of so many seconds before it may be a timer: its repetition would tell. */
+static bool add_silence(struct evidence *ev, const struct facts *f)
+{
+	if (!timeout_is_round(facts_idle_ns(f)))
+		return false;
+	evidence_idle(ev, f);
+	return true;
 }
 
 static enum confidence closed_without_close_frame(const struct facts *f, struct evidence *ev)
@@ -78,7 +88,8 @@ static enum confidence closed_without_close_frame(const struct facts *f, struct 
 	    f->end.how != ENDED_FIN_SENT)
 		return CONFIDENCE_NONE;
 	add_all(ev, f);
-	return path_is_suspect(f->end.conn) ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH;
+	return add_silence(ev, f) || path_is_suspect(f->end.conn) ? CONFIDENCE_MEDIUM :
+								     CONFIDENCE_HIGH;
 }
 
 static enum confidence network_timeout(const struct facts *f, struct evidence *ev)
@@ -124,7 +135,7 @@ static enum confidence peer_closed_without_close_frame(const struct facts *f, st
 	if (!no_close_frame(f) || f->end.how != ENDED_FIN_RECEIVED)
 		return CONFIDENCE_NONE;
 	add_all(ev, f);
-	return f->end.forged ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH;
+	return f->end.forged || add_silence(ev, f) ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH;
 }
 
 static const struct rule rules[] = {

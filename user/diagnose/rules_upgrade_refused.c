@@ -172,6 +172,43 @@ static enum confidence wrong_route(const struct facts *f, struct evidence *ev)
 	return CONFIDENCE_HIGH;
 }
 
+/* engine.io's path, with or without a prefix; SockJS: /PREFIX/SERVER/SESSION/websocket */
+static bool has_transport_session(const char *path)
+{
+	const char *end = strrchr(path, '/');
+
+	return strstr(path, "/socket.io/") || strstr(path, "/engine.io/") ||
+	       (end && end != path && strcmp(end, "/websocket") == 0 &&
+		memchr(path + 1, '/', (size_t)(end - path) - 1));
+}
+
+/*
+ * A whole request is refused on a path on which others are served: it names a session that this
+ * server does not have. (The query string, which holds its id, is not read.)
+ */
+static enum confidence session_unknown(const struct facts *f, struct evidence *ev)
+{
+	const struct conn *c = f->answer.last_request;
+	const struct service *service = facts_service(f);
+	bool several = service && service->backend_count > 1;
+	bool served = f->crowd.route && f->crowd.route->opened;
+
+	if (f->answer.status != 400 || f->answer.by != BY_SERVER || !c ||
+	    !has_transport_session(c->handshake.path) || !c->handshake.has_upgrade ||
+	    strncasecmp(f->answer.conn->handshake.content_type, "text/html", 9) == 0)
+		return CONFIDENCE_NONE;
+	evidence_answer(ev, f);
+	evidence_add(ev, "request_is_whole", c->handshake.request_ns,
+		     "the request reached the server with its Upgrade headers");
+	if (several)
+		evidence_add(ev, "backends", 0,
+			     "the sessions of this address are spread over %u backends",
+			     service->backend_count);
+	if (served)
+		evidence_add(ev, "served_before", 0, "handshakes on this path have succeeded before");
+	return several && served ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+}
+
 static enum confidence bad_request(const struct facts *f, struct evidence *ev)
 {
 	if (f->answer.status != 400)
@@ -299,6 +336,22 @@ static const struct rule rules[] = {
 		.steps = {
 			"Compare the path in the evidence with the server's route, and the slash at the end of proxy_pass.",
 			"nginx: put `location /ws/ { proxy_pass ...; }` before the fallback (`try_files ... /index.html`) of a single-page application.",
+		},
+	},
+	{
+		.id = "upgrade.session_unknown",
+		.when = session_unknown,
+		.category = CATEGORY_CONFIG,
+		.retry = RETRY_BACKOFF,
+		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
+		.at = AT_UPGRADE,
+		.alternatives = { "upgrade.bad_request" },
+		.summary = "{answerer} does not know the Socket.IO or SockJS session that the handshake belongs to: HTTP 400",
+		.user_message = "The connection to the chat could not be made. It may work when you try again.",
+		.steps = {
+			"With several backends: make sessions sticky (`ip_hash` or `hash $cookie_...` in nginx, a cookie in HAProxy), since polling and upgrade have to reach the same one.",
+			"Or let clients start with WebSocket: `transports: ['websocket']`.",
+			"With one backend: it was restarted between the polling and the upgrade, or client and server speak different versions (EIO).",
 		},
 	},
 	{

@@ -3,6 +3,7 @@
 #include "diagnose/rule.h"
 
 #include "diagnose/evidence.h"
+#include "diagnose/format.h"
 #include "diagnose/names.h"
 
 static enum confidence rate_limited(const struct facts *f, struct evidence *ev)
@@ -35,13 +36,65 @@ static void add_backend(struct evidence *ev, const struct facts *f, const struct
 		facts_errno(c) ? name_of_errno(facts_errno(c)) : "no socket error");
 }
 
+/* The proxy's own socket on which it got the request, NULL if the proxy is elsewhere. */
+static const struct conn *gateway_leg(const struct facts *f)
+{
+	for (unsigned int i = 0; i < f->session->leg_count; i++) {
+		const struct conn *c = f->session->legs[i];
+
+		if (c->handshake.response_seen && c->handshake.status == f->answer.status &&
+		    conn_is_server_side(c) && c->owner.tgid)
+			return c;
+	}
+	return NULL;
+}
+
+/*
+ * A connection that was never made carried no key: it is the proxy's that failed between the
+ * request and the answer.
+ */
+static const struct failed_connect *failed_upstream(const struct facts *f)
+{
+	const struct conn *c = gateway_leg(f);
+
+	return c ? groups_failed_connect(track_groups(f->track), c->owner.tgid,
+					 c->handshake.request_ns, c->handshake.response_ns) :
+		   NULL;
+}
+
+static void add_failed_upstream(struct evidence *ev, const struct facts *f,
+				const struct failed_connect *failed)
+{
+	const struct wst_tuple *t = &failed->tuple;
+	char target[FORMAT_ENDPOINT], duration[FORMAT_DURATION], who[FACTS_NAME_BYTES];
+	const char *how = failed->tcp_flags & WST_TCP_NO_LOCAL_PORT ?
+				  "found no free local port" :
+			  failed->error ? name_of_errno(failed->error) :
+					  "no answer until it stopped waiting";
+
+	evidence_add(ev, "backend_connect", failed->began_ns,
+		     "%s tried to connect to %s: %s, after %s and %u repeated SYNs",
+		     facts_name_answerer(who, f),
+		     format_endpoint(target, t->remote, t->remote_port), how,
+		     format_duration(duration, failed->ended_ns - failed->began_ns),
+		     failed->syn_retransmits);
+	if (failed->backlog_overflow)
+		evidence_add(ev, "accept_queue_full", 0,
+			     "its SYNs met a full accept queue of the backend");
+}
+
 static enum confidence from_gateway(const struct facts *f, struct evidence *ev, uint16_t status)
 {
+	const struct failed_connect *failed = failed_upstream(f);
 	const struct conn *backend = backend_leg(f);
 
 	if (f->answer.status != status)
 		return CONFIDENCE_NONE;
 	evidence_answer(ev, f);
+	if (failed)
+		add_failed_upstream(ev, f, failed);
+	if (failed && !backend)
+		return CONFIDENCE_HIGH;
 	if (!backend) {
 		evidence_add(ev, "no_backend_leg", 0,
 			     "its connection to the backend was not seen as part of this session");

@@ -8,14 +8,8 @@
 #include "diagnose/facts.h"
 #include "diagnose/format.h"
 #include "diagnose/names.h"
-
-#define WORD_BYTES 192
-
-struct word {
-	const char *name;
-	const char *generic; /* what `explain` prints */
-	void (*fill)(char dst[WORD_BYTES], const struct facts *f);
-};
+#include "diagnose/protocol.h"
+#include "diagnose/template_words.h"
 
 static void fill_who(char dst[WORD_BYTES], const struct facts *f)
 {
@@ -105,7 +99,96 @@ static void fill_server(char dst[WORD_BYTES], const struct facts *f)
 	fill_task(dst, conn_is_server_side(f->server) ? &f->server->owner : NULL, "the server");
 }
 
+static void fill_giver(char dst[WORD_BYTES], const struct facts *f)
+{
+	const struct path_story *p = &f->path;
+
+	facts_name(dst, f->session, p->giver, p->own ? &p->near->owner : NULL);
+}
+
+static void fill_giver_role(char dst[WORD_BYTES], const struct facts *f)
+{
+	snprintf(dst, WORD_BYTES, "%s", name_of_initiator(f->path.giver));
+}
+
+static void fill_other(char dst[WORD_BYTES], const struct facts *f)
+{
+	snprintf(dst, WORD_BYTES, "%s", name_of_initiator(facts_other_party(f)));
+}
+
+/* Since the first unanswered ping, or since the peer's last segment. */
+static void fill_waited(char dst[WORD_BYTES], const struct facts *f)
+{
+	const struct path_story *p = &f->path;
+	uint64_t last_ns = p->at_stuck.tcp.last_segment_in_ns, ns = p->waited_ns;
+
+	if (!ns && p->stuck >= 0 && last_ns && p->at_stuck.ts_ns > last_ns)
+		ns = p->at_stuck.ts_ns - last_ns;
+	format_duration(dst, ns);
+}
+
+static void fill_answered(char dst[WORD_BYTES], const struct facts *f)
+{
+	format_duration(dst, f->path.answered_for_ns);
+}
+
+static void fill_segment(char dst[WORD_BYTES], const struct facts *f)
+{
+	snprintf(dst, WORD_BYTES, "%u", f->path.at_stuck.tcp.resent_segment);
+}
+
+static void fill_far(char dst[WORD_BYTES], const struct facts *f, int leg)
+{
+	snprintf(dst, WORD_BYTES, "%s",
+		 leg < 0 ? "peer" :
+			   name_of_initiator(facts_far_party(f->session, (unsigned int)leg)));
+}
+
+static void fill_stuck(char dst[WORD_BYTES], const struct facts *f)
+{
+	fill_far(dst, f, f->path.stuck);
+}
+
+static void fill_reader(char dst[WORD_BYTES], const struct facts *f)
+{
+	fill_far(dst, f, f->path.full);
+}
+
+static void fill_queued(char dst[WORD_BYTES], const struct facts *f)
+{
+	const struct wst_tcp_facts *tcp = &f->path.at_full.tcp;
+	char bytes[FORMAT_BYTES];
+
+	snprintf(dst, WORD_BYTES, "%s waited to be sent",
+		 format_bytes(bytes, (uint64_t)tcp->unsent_bytes + tcp->unacked_bytes));
+}
+
+static void fill_errno(char dst[WORD_BYTES], const struct facts *f)
+{
+	snprintf(dst, WORD_BYTES, "%s", name_of_errno(facts_errno(f->end.conn)));
+}
+
+/* ", which means in Discord: authentication failed" */
+static void fill_meaning(char dst[WORD_BYTES], const struct facts *f)
+{
+	dst[0] = '\0';
+	if (f->private_code)
+		snprintf(dst, WORD_BYTES, ", which means in %s: %s", f->protocol->name,
+			 f->private_code->meaning);
+}
+
 static const struct word words[] = {
+	{ "giver", "an endpoint", fill_giver },
+	{ "giver_role", "server", fill_giver_role },
+	{ "other", "other side", fill_other },
+	{ "waited", "the whole ping timeout", fill_waited },
+	{ "answered", "some time", fill_answered },
+	{ "segment", "1448", fill_segment },
+	{ "stuck", "peer", fill_stuck },
+	{ "reader", "peer", fill_reader },
+	{ "queued", "Some data waited to be sent", fill_queued },
+	{ "errno", "EHOSTUNREACH", fill_errno },
+	{ "meaning", "", fill_meaning },
 	{ "who", "the process", fill_who },
 	{ "party", "server", fill_party },
 	{ "peer", "peer", fill_peer },
@@ -119,6 +202,11 @@ static const struct word words[] = {
 	{ "server", "the server", fill_server },
 };
 
+static bool is_word(const struct word *word, const char *text, size_t len)
+{
+	return strlen(word->name) == len - 2 && strncmp(word->name, text + 1, len - 2) == 0;
+}
+
 /* The word that text starts with, braces included; NULL if it is none. */
 static const struct word *find_word(const char *text, size_t *ret_len)
 {
@@ -128,9 +216,11 @@ static const struct word *find_word(const char *text, size_t *ret_len)
 		return NULL;
 	*ret_len = (size_t)(end - text) + 1;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strlen(words[i].name) == *ret_len - 2 &&
-		    strncmp(words[i].name, text + 1, *ret_len - 2) == 0)
+		if (is_word(&words[i], text, *ret_len))
 			return &words[i];
+	for (size_t i = 0; i < words_crowd_count; i++)
+		if (is_word(&words_crowd[i], text, *ret_len))
+			return &words_crowd[i];
 	return NULL;
 }
 

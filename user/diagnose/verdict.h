@@ -3,12 +3,29 @@
 #ifndef DIAGNOSE_VERDICT_H
 #define DIAGNOSE_VERDICT_H
 
+#include "track/incident.h"
 #include "track/track.h"
 
 enum confidence { CONFIDENCE_NONE, CONFIDENCE_LOW, CONFIDENCE_MEDIUM, CONFIDENCE_HIGH };
 enum category { CATEGORY_NONE, CATEGORY_NETWORK, CATEGORY_AUTH, CATEGORY_SERVER, CATEGORY_CONFIG };
 enum retry { RETRY_NOT_NEEDED, RETRY_YES, RETRY_RECURS, RETRY_BACKOFF, RETRY_NO };
 enum initiator { BY_UNKNOWN, BY_CLIENT, BY_PROXY, BY_SERVER, BY_NETWORK, BY_KERNEL };
+
+enum strategy {
+	STRATEGY_NONE, /* nothing to recover from */
+	STRATEGY_IMMEDIATE_RETRY,
+	STRATEGY_EXPONENTIAL_BACKOFF,
+	/* another transport, or without live updates, until the cause is removed */
+	STRATEGY_FALLBACK,
+	STRATEGY_MANUAL, /* retrying repeats the failure: somebody has to act first */
+};
+
+/* Whose business it is, and whether to try again: of the rule, or better known for this case. */
+struct advice {
+	enum category category;
+	enum retry retry;
+	enum strategy strategy;
+};
 
 #define EVIDENCE_MAX 16
 #define EVIDENCE_DETAIL_BYTES 224
@@ -41,6 +58,7 @@ struct rule; /* rule.h: id, texts, predicate */
 struct verdict {
 	const struct rule *rule;
 	enum confidence confidence;
+	struct advice advice;
 	struct close_view close;
 	struct evidence evidence;
 	/* cause ids that the evidence does not exclude */
@@ -51,10 +69,17 @@ struct verdict {
 	/* what to do, with the values that were seen */
 	char steps[VERDICT_STEPS_MAX][VERDICT_STEP_BYTES];
 	unsigned int step_count;
+	struct client_habit habit; /* how the client was seen coming back */
 };
 
-/* Always finds a rule (the last of each stage is its "unknown"). */
+/*
+ * Always finds a rule (the last of each stage is its "unknown"). Remembers the end among those that
+ * later ones are compared with, so it is called once for each session.
+ */
 void diagnose_session(const struct session *s, struct track *t, struct verdict *ret);
+/* A session has opened: remembered as well. */
+void diagnose_open(const struct session *s, struct track *t);
+void diagnose_incident(const struct incident *i, struct track *t, struct verdict *ret);
 
 /* Nothing went wrong: printed only with --all. */
 bool verdict_is_clean(const struct verdict *v);

@@ -7,6 +7,7 @@
 #include "diagnose/catalogue.h"
 #include "diagnose/close_code.h"
 #include "diagnose/names.h"
+#include "diagnose/protocol.h"
 #include "diagnose/template.h"
 #include "output/buffer.h"
 #include "output/colour.h"
@@ -85,6 +86,25 @@ static bool code_has_causes(uint16_t code)
 	return false;
 }
 
+/* A private code means something in some protocols, and something else in others. */
+static void add_protocols(struct buffer *b, const struct colours *c, uint16_t code)
+{
+	size_t count;
+	const struct protocol *list = protocol_list(&count);
+	const char *label = "in";
+
+	for (size_t i = 0; i < count; i++) {
+		const struct protocol_code *known = protocol_code_find(&list[i], code);
+
+		if (!known)
+			continue;
+		add_label(b, c, label);
+		buffer_printf(b, "%-14s %s (retry: %s)", list[i].name, known->meaning,
+			      name_of_retry(known->retry));
+		label = "";
+	}
+}
+
 static void explain_code(struct buffer *b, const struct colours *c, uint16_t code)
 {
 	uint16_t like = code >= 3000 && !code_has_causes(code) ? 4000 : code;
@@ -95,6 +115,7 @@ static void explain_code(struct buffer *b, const struct colours *c, uint16_t cod
 	buffer_wrap(b, code_meaning(code), LABEL_COLUMNS, WIDTH);
 	add_label(b, c, "on the wire");
 	buffer_add(b, close_code_is_legal(code) ? "yes" : "never: no Close frame may carry it");
+	add_protocols(b, c, code);
 	for (const struct rule *r = catalogue_next(NULL); r; r = catalogue_next(r)) {
 		if (!rule_gives_code(r, like))
 			continue;

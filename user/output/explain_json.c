@@ -5,6 +5,7 @@
 #include "diagnose/catalogue.h"
 #include "diagnose/close_code.h"
 #include "diagnose/names.h"
+#include "diagnose/protocol.h"
 #include "diagnose/template.h"
 #include "output/explain.h"
 #include "output/json.h"
@@ -80,6 +81,31 @@ static void add_close_codes(struct json *j, cJSON *root)
 	}
 }
 
+static void add_protocols(struct json *j, cJSON *root)
+{
+	cJSON *protocols = json_array(j, root, "protocols");
+	size_t count;
+	const struct protocol *list = protocol_list(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		cJSON *protocol = json_item(j, protocols), *codes;
+
+		json_name(j, protocol, "name", list[i].name);
+		json_name(j, protocol, "note", list[i].note);
+		codes = json_array(j, protocol, "close_codes");
+		for (size_t k = 0; k < list[i].count; k++) {
+			const struct protocol_code *known = &list[i].codes[k];
+			cJSON *code = json_item(j, codes);
+
+			json_number(j, code, "from", known->from);
+			json_number(j, code, "to", known->to);
+			json_name(j, code, "meaning", known->meaning);
+			json_name(j, code, "category", name_of_category(known->category));
+			json_name(j, code, "retry", name_of_retry(known->retry));
+		}
+	}
+}
+
 char *catalogue_json(void)
 {
 	struct json j = { .text_max = TEXT_BYTES };
@@ -91,5 +117,6 @@ char *catalogue_json(void)
 	for (const struct rule *r = catalogue_next(NULL); r; r = catalogue_next(r))
 		add_cause(&j, causes, r);
 	add_close_codes(&j, root);
+	add_protocols(&j, root);
 	return json_print(&j, root);
 }

@@ -121,7 +121,7 @@ static void add_tcp(struct json *j, cJSON *leg, const struct facts *f, const str
 	json_name(j, o, "ended_by", ended_by_name(conn_ended_by(c, NULL)));
 	add_reset_reason(j, o, f, c);
 	add_errno(j, o, c);
-	if (c->has_end)
+	if (c->has_facts)
 		add_counters(j, o, &c->tcp);
 }
 
@@ -214,7 +214,7 @@ void json_add_legs(struct json *j, cJSON *line, const struct facts *f, unsigned 
 		add_process(j, leg, f, c);
 		if (whole)
 			add_tcp(j, leg, f, c);
-		if (whole && c->has_end && conn_is_websocket(c))
+		if (whole && c->has_facts && conn_is_websocket(c))
 			add_websocket(j, leg, c);
 	}
 }

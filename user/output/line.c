@@ -15,6 +15,13 @@ char *line_session_end(const struct line_context *ctx, const struct session *s,
 	return ctx->format == FORMAT_TEXT ? line_text_end(ctx, s, v) : line_json_end(ctx, s, v);
 }
 
+char *line_incident(const struct line_context *ctx, const struct incident *i,
+		    const struct verdict *v)
+{
+	return ctx->format == FORMAT_TEXT ? line_text_incident(ctx, i, v) :
+					    line_json_incident(ctx, i, v);
+}
+
 char *line_agent(const struct line_context *ctx, const char *level, const char *message,
 		 uint64_t ts_ns)
 {

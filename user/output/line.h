@@ -23,6 +23,9 @@ char *line_session_open(const struct line_context *ctx, const struct session *s)
 /* session_end, handshake_failed or connect_failed, by the stage that the session reached. */
 char *line_session_end(const struct line_context *ctx, const struct session *s,
 		       const struct verdict *v);
+/* Something that befell many connections. */
+char *line_incident(const struct line_context *ctx, const struct incident *i,
+		    const struct verdict *v);
 /* About the tracer itself: start, lost events. level: info, warn, error. */
 char *line_agent(const struct line_context *ctx, const char *level, const char *message,
 		 uint64_t ts_ns);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "diagnose/close_code.h"
+#include "diagnose/format.h"
 #include "diagnose/names.h"
 #include "output/json_legs.h"
 #include "output/message.h"
@@ -108,7 +109,7 @@ static void add_cause(struct json *j, cJSON *line, const struct line_context *ct
 	cJSON *cause = json_object(j, line, "cause"), *alternatives;
 
 	json_name(j, cause, "id", v->rule->id);
-	json_name(j, cause, "category", name_of_category(v->rule->category));
+	json_name(j, cause, "category", name_of_category(v->advice.category));
 	json_name(j, cause, "confidence", name_of_confidence(v->confidence));
 	json_text(j, cause, "summary", v->summary);
 	add_evidence(j, cause, ctx, &v->evidence, evidence_max);
@@ -128,17 +129,23 @@ static void add_error(struct json *j, cJSON *line, const struct verdict *v)
 	steps = json_array(j, error, "troubleshootingSteps");
 	for (unsigned int i = 0; i < v->step_count; i++)
 		json_text_item(j, steps, v->steps[i]);
-	json_bool(j, error, "retryable", v->rule->retry != RETRY_NO);
+	json_bool(j, error, "retryable", v->advice.retry != RETRY_NO);
 }
 
-/* What a client really does is seen from many of its sessions, not from one. */
+/* What the client was seen doing after earlier ends; of the first one nothing is known yet. */
 static void add_recovery(struct json *j, cJSON *line, const struct verdict *v)
 {
 	cJSON *recovery = json_object(j, line, "recovery");
+	const struct client_habit *habit = &v->habit;
 
-	json_name(j, recovery, "strategy", name_of_strategy(v->rule->strategy));
-	json_null(j, recovery, "reconnect_attempts");
-	json_name(j, recovery, "observed", "unknown");
+	json_name(j, recovery, "strategy", name_of_strategy(v->advice.strategy));
+	if (habit->comeback == COMEBACK_UNKNOWN)
+		json_null(j, recovery, "reconnect_attempts");
+	else
+		json_number(j, recovery, "reconnect_attempts", habit->attempts);
+	json_name(j, recovery, "observed", message_comeback(habit->comeback));
+	if (habit->pause_ns)
+		json_number(j, recovery, "reconnect_interval_ms", habit->pause_ns / 1000000);
 }
 
 /* ECS: where collectors look for the status of a request. */
@@ -207,6 +214,57 @@ char *line_json_open(const struct line_context *ctx, const struct session *s)
 	json_text(&j, line, "message", message);
 	json_add_session(&j, line, &f, false);
 	json_add_legs(&j, line, &f, SESSION_LEGS_MAX, false);
+	return json_print(&j, line);
+}
+
+static void add_endpoint(struct json *j, cJSON *o, const struct incident *i)
+{
+	cJSON *service = json_object(j, o, "service");
+	char address[FORMAT_ADDRESS];
+
+	json_name(j, service, "address", format_address(address, i->endpoint.address));
+	json_number(j, service, "port", i->endpoint.port);
+	json_text(j, service, "path", i->path[0] ? i->path : NULL);
+}
+
+static void add_incident(struct json *j, cJSON *line, const struct line_context *ctx,
+			 const struct incident *i, const struct verdict *v)
+{
+	cJSON *o = json_object(j, line, "incident"), *process, *steps;
+
+	json_name(j, o, "state", message_incident_state(i));
+	json_number(j, o, "count", i->count);
+	json_time(j, o, "first_at", message_unix_ns(ctx->track, i->first_ns));
+	json_time(j, o, "last_at", message_unix_ns(ctx->track, i->last_ns));
+	add_endpoint(j, o, i);
+	if (i->client_count)
+		json_number(j, o, "clients", i->client_count);
+	if (i->pattern.kind)
+		json_number(j, o, "interval_ms", i->pattern.value_ns / 1000000);
+	if (i->pattern.kind)
+		json_number(j, o, "spread_ms", i->pattern.spread_ns / 1000000);
+	if (i->task.tgid) {
+		process = json_object(j, o, "process");
+		json_number(j, process, "pid", i->task.tgid);
+		json_text(j, process, "comm", i->task.comm);
+	}
+	json_text(j, o, "user_message", v->user_message);
+	steps = json_array(j, o, "troubleshooting_steps");
+	for (unsigned int n = 0; n < v->step_count; n++)
+		json_text_item(j, steps, v->steps[n]);
+}
+
+char *line_json_incident(const struct line_context *ctx, const struct incident *i,
+			 const struct verdict *v)
+{
+	struct json j = { .text_max = 640 };
+	char message[MESSAGE_BYTES];
+	cJSON *line = new_line(&j, ctx, message_incident_level(i), "incident", i->last_ns);
+
+	message_of_incident(message, i, v);
+	json_text(&j, line, "message", message);
+	add_cause(&j, line, ctx, v, EVIDENCE_MAX);
+	add_incident(&j, line, ctx, i, v);
 	return json_print(&j, line);
 }
 

@@ -8,6 +8,8 @@
 char *line_json_open(const struct line_context *ctx, const struct session *s);
 char *line_json_end(const struct line_context *ctx, const struct session *s,
 		    const struct verdict *v);
+char *line_json_incident(const struct line_context *ctx, const struct incident *i,
+			 const struct verdict *v);
 char *line_json_agent(const struct line_context *ctx, const char *level, const char *message,
 		      uint64_t ts_ns);
 

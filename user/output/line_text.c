@@ -93,8 +93,8 @@ static void add_what_to_do(struct buffer *b, const struct colours *c, const stru
 		add_wrapped(b, v->steps[i], LABEL_COLUMNS + 3);
 	}
 	add_label(b, c, "retry");
-	buffer_printf(b, "%s (%s)", retry_sentence(v->rule->retry),
-		      name_of_strategy(v->rule->strategy));
+	buffer_printf(b, "%s (%s)", retry_sentence(v->advice.retry),
+		      name_of_strategy(v->advice.strategy));
 }
 
 static void add_alternatives(struct buffer *b, const struct colours *c, const struct verdict *v)
@@ -161,6 +161,27 @@ char *line_text_open(const struct line_context *ctx, const struct session *s)
 	facts_collect(&f, s, ctx->track);
 	message_of_open(message, &f);
 	return one_line(ctx, "open", c.good, message, s->opened_ns ? s->opened_ns : s->first_ns);
+}
+
+char *line_text_incident(const struct line_context *ctx, const struct incident *i,
+			 const struct verdict *v)
+{
+	struct colours c = colours_for(ctx->colour);
+	const char *level = message_incident_level(i);
+	struct buffer b = { 0 };
+	char message[MESSAGE_BYTES];
+
+	add_time(&b, &c, message_unix_ns(ctx->track, i->last_ns));
+	buffer_printf(&b, "%s%-5s %s%s  %s confidence", level_colour(&c, level), level, v->rule->id,
+		      c.off, name_of_confidence(v->confidence));
+	message_of_incident(message, i, v);
+	add_label(&b, &c, "what");
+	buffer_add(&b, c.strong);
+	add_wrapped(&b, message, LABEL_COLUMNS);
+	buffer_add(&b, c.off);
+	add_why(&b, &c, &v->evidence);
+	add_what_to_do(&b, &c, v);
+	return buffer_take(&b);
 }
 
 char *line_text_agent(const struct line_context *ctx, const char *level, const char *message,

@@ -10,6 +10,8 @@
 char *line_text_open(const struct line_context *ctx, const struct session *s);
 char *line_text_end(const struct line_context *ctx, const struct session *s,
 		    const struct verdict *v);
+char *line_text_incident(const struct line_context *ctx, const struct incident *i,
+			 const struct verdict *v);
 char *line_text_agent(const struct line_context *ctx, const char *level, const char *message,
 		      uint64_t ts_ns);
 

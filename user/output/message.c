@@ -39,12 +39,12 @@ const char *message_level(const struct verdict *v)
 {
 	if (verdict_is_clean(v))
 		return "info";
-	return v->rule->retry == RETRY_YES || v->rule->category == CATEGORY_NONE ? "warn" : "error";
+	return v->advice.retry == RETRY_YES || v->advice.category == CATEGORY_NONE ? "warn" : "error";
 }
 
 const char *message_error_type(const struct verdict *v)
 {
-	const char *category = name_of_category(v->rule->category);
+	const char *category = name_of_category(v->advice.category);
 
 	if (category)
 		return category;
@@ -122,4 +122,50 @@ uint64_t message_duration_ns(const struct session *s)
 	uint64_t begin = s->opened_ns ? s->opened_ns : s->first_ns;
 
 	return s->ended_ns > begin && begin ? s->ended_ns - begin : 0;
+}
+
+/* A process ends once: what is told of it is news. */
+static bool is_over(const struct incident *i)
+{
+	return i->state == INCIDENT_ENDED && i->kind != INCIDENT_PROCESS_EXIT;
+}
+
+void message_of_incident(char *dst, const struct incident *i, const struct verdict *v)
+{
+	const char *begin = is_over(i)			  ? "Incident is over" :
+			    i->state == INCIDENT_ONGOING ? "Incident goes on" :
+							   "Incident";
+
+	snprintf(dst, MESSAGE_BYTES, "%s: %s", begin, v->summary);
+}
+
+const char *message_incident_level(const struct incident *i)
+{
+	return is_over(i) ? "info" : "error";
+}
+
+const char *message_incident_state(const struct incident *i)
+{
+	static const char *const states[] = {
+		[INCIDENT_STARTED] = "started",
+		[INCIDENT_ONGOING] = "ongoing",
+		[INCIDENT_ENDED] = "ended",
+	};
+
+	return states[i->state];
+}
+
+const char *message_comeback(enum comeback comeback)
+{
+	static const char *const habits[] = {
+		[COMEBACK_UNKNOWN] = "unknown",
+		[COMEBACK_SEEN] = "reconnects",
+		[COMEBACK_HAMMERING] = "hammering",
+		[COMEBACK_FIXED] = "fixed_interval",
+		[COMEBACK_BACKOFF] = "exponential_backoff",
+		[COMEBACK_IRREGULAR] = "irregular",
+		[COMEBACK_LATE] = "gone",
+	};
+
+	return habits[comeback];
 }

@@ -23,6 +23,13 @@ const char *message_error_type(const struct verdict *v);
 /* Raw bytes of the wire may be inside: clean before printing. dst holds MESSAGE_BYTES. */
 void message_of_end(char *dst, const struct facts *f, const struct verdict *v);
 void message_of_open(char *dst, const struct facts *f);
+/* "Incident: ...", "Incident goes on: ...", "Incident is over: ..." */
+void message_of_incident(char *dst, const struct incident *i, const struct verdict *v);
+/* info once it is over */
+const char *message_incident_level(const struct incident *i);
+const char *message_incident_state(const struct incident *i); /* started, ongoing, ended */
+/* A habit in one word; "unknown" for a client not seen coming back. */
+const char *message_comeback(enum comeback comeback);
 /* 0 for a time that is not known */
 uint64_t message_unix_ns(const struct track *t, uint64_t ts_ns);
 /* From the 101, or the first event of a failure, to the end. */

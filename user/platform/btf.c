@@ -93,13 +93,18 @@ bool kernel_btf_argument_points_to(const struct kernel_btf *b, const char *trace
 	return name && !strcmp(name, struct_name);
 }
 
+bool kernel_btf_has_function(const struct kernel_btf *b, const char *name)
+{
+	return btf__find_by_name_kind(b->btf, name, BTF_KIND_FUNC) >= 0;
+}
+
 /* The function that the kernel's DEFINE_BPF_ITER_FUNC makes. */
 bool kernel_btf_has_iterator(const struct kernel_btf *b, const char *target)
 {
 	char name[128];
 
 	snprintf(name, sizeof(name), "bpf_iter_%s", target);
-	return btf__find_by_name_kind(b->btf, name, BTF_KIND_FUNC) >= 0;
+	return kernel_btf_has_function(b, name);
 }
 
 int kernel_btf_each_value(const struct kernel_btf *b, const char *enum_name,

@@ -18,6 +18,7 @@ int kernel_btf_tracepoint_arguments(const struct kernel_btf *b, const char *trac
 /* True when that argument (from 0) is a pointer to this struct. */
 bool kernel_btf_argument_points_to(const struct kernel_btf *b, const char *tracepoint,
 				   unsigned int argument, const char *struct_name);
+bool kernel_btf_has_function(const struct kernel_btf *b, const char *name);
 /* True when iterator programs of this kind exist ("task_file"). */
 bool kernel_btf_has_iterator(const struct kernel_btf *b, const char *target);
 /*

@@ -100,6 +100,22 @@ static void set_rodata(struct loader *l, const struct loader_config *config)
 	rodata->targ_drop_reason = kernel_btf_tracepoint_arguments(l->btf, "kfree_skb") >= 3;
 }
 
+/*
+ * bpf_get_socket_cookie() for tracing programs came with Linux 5.12, socket storage for them with
+ * 5.11. Where both are missing, the facts of sockets are in maps by address.
+ */
+static void select_storage(struct loader *l)
+{
+	bool helpers = kernel_btf_has_function(l->btf, "bpf_get_socket_ptr_cookie");
+
+	l->skel->rodata->targ_sock_helpers = helpers;
+	bpf_map__set_autocreate(l->skel->maps.notes, helpers);
+	bpf_map__set_autocreate(l->skel->maps.streams, helpers);
+	bpf_map__set_autocreate(l->skel->maps.notes_by_address, !helpers);
+	bpf_map__set_autocreate(l->skel->maps.streams_by_address, !helpers);
+	bpf_map__set_autocreate(l->skel->maps.listeners_by_port, !helpers);
+}
+
 static int say_refused(int err, const struct loader_config *config, struct failure *f)
 {
 	const char *program = libbpf_log_refused_program(), *missing;
@@ -145,6 +161,7 @@ static int load(struct loader *l, const struct loader_config *config, struct fai
 	if (err)
 		return err;
 	set_rodata(l, config);
+	select_storage(l);
 	err = bpf_map__set_max_entries(l->skel->maps.events, config->buffer_mib << 20);
 	if (!err)
 		err = wstrace_bpf__load(l->skel);

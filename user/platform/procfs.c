@@ -44,6 +44,9 @@ static int check_start(int dir_fd, uint64_t start_ns)
 	if (read_text(dir_fd, "stat", text, sizeof(text)) <= 0)
 		return -ESRCH;
 	s = strrchr(text, ')');
+	/* A zombie has no descriptors and its cgroup reads as the root: it is gone. */
+	if (s && s[1] == ' ' && (s[2] == 'Z' || s[2] == 'X'))
+		return -ESRCH;
 	for (int field = 2; s && field < 22; field++)
 		s = strchr(s + 1, ' ');
 	if (!s)

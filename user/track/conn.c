@@ -130,14 +130,47 @@ static void apply_open(struct conn *c, const struct wst_open_event *e)
 		c->syn_retransmits = e->syn_retransmits;
 }
 
-static void apply_end(struct conn *c, const struct wst_end_event *e)
+static void take_facts(struct conn *c, const struct wst_end_event *e)
 {
-	take_tuple(c, &e->tuple);
-	take_owner(c, &e->owner, e->open_flags);
 	c->tcp = e->tcp;
 	if (c->tcp.state_count > WST_STATE_HISTORY)
 		c->tcp.state_count = WST_STATE_HISTORY;
 	memcpy(c->walk, e->walk, sizeof(c->walk));
+	c->has_facts = true;
+}
+
+static void apply_closing(struct conn *c, const struct wst_end_event *e)
+{
+	/* shutdown() and then close(): the first is the decision */
+	if (c->closing.ts_ns && c->closing.ts_ns <= e->h.ts_ns)
+		return;
+	c->closing.ts_ns = e->h.ts_ns;
+	c->closing.tcp = e->tcp;
+	memcpy(c->closing.walk, e->walk, sizeof(c->closing.walk));
+	if (!c->has_end)
+		take_facts(c, e);
+}
+
+bool conn_at_close(const struct conn *c, struct conn_snapshot *ret)
+{
+	if (c->closing.ts_ns) {
+		*ret = c->closing;
+		return true;
+	}
+	memset(ret, 0, sizeof(*ret));
+	if (!c->has_end)
+		return false;
+	conn_ended_by(c, &ret->ts_ns);
+	ret->tcp = c->tcp;
+	memcpy(ret->walk, c->walk, sizeof(ret->walk));
+	return true;
+}
+
+static void apply_end(struct conn *c, const struct wst_end_event *e)
+{
+	take_tuple(c, &e->tuple);
+	take_owner(c, &e->owner, e->open_flags);
+	take_facts(c, e);
 	c->has_end = true;
 	if (e->established_ns)
 		note_first(&c->established_ns, e->established_ns);
@@ -216,6 +249,9 @@ int conn_apply(struct conn *c, const struct wst_event *event)
 		return 0;
 	case WST_EV_END:
 		apply_end(c, (const struct wst_end_event *)event);
+		return 0;
+	case WST_EV_CLOSING:
+		apply_closing(c, (const struct wst_end_event *)event);
 		return 0;
 	case WST_EV_DROP:
 		conn_note_drop(c, (const struct wst_drop_event *)event);

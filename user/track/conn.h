@@ -53,6 +53,13 @@ enum ended_by {
 	ENDED_CONNECT_FAILED,
 };
 
+/* How path and frames stood at some moment. */
+struct conn_snapshot {
+	uint64_t ts_ns; /* 0: not taken */
+	struct wst_tcp_facts tcp;
+	struct wst_walk_facts walk[2];
+};
+
 /* Hash chains of the table, besides the one by cookie. */
 enum conn_chain { CHAIN_TUPLE, CHAIN_SEQ, CONN_CHAINS };
 
@@ -107,9 +114,11 @@ struct conn {
 	uint64_t closer_ns;
 	struct wst_task closer;
 
-	bool has_end; /* tcp and walk are filled */
+	bool has_end; /* tcp and walk are filled, and final */
+	bool has_facts; /* tcp and walk are filled: at the end, or when the local side began to close */
 	struct wst_tcp_facts tcp;
 	struct wst_walk_facts walk[2];
+	struct conn_snapshot closing; /* when the local side began to close */
 
 	uint32_t drops; /* reported by WST_EV_DROP for this socket or its tuple */
 	uint32_t drop_reason;
@@ -153,6 +162,11 @@ const char *ended_by_name(enum ended_by e);
  * short or makes no sense.
  */
 int conn_apply(struct conn *c, const struct wst_event *event);
+/*
+ * Path and frames when the local side decided to close, else at the end: what came later (ACKs, the
+ * peer's last words) had no part in the decision. False: not known.
+ */
+bool conn_at_close(const struct conn *c, struct conn_snapshot *ret);
 /* The same for WST_EV_FRAME, conn_frame.c. */
 int conn_apply_frame(struct conn *c, const struct wst_frame_event *event);
 /*

@@ -255,6 +255,22 @@ int process_apply(struct process_table *t, const struct wst_event *event)
 	return 0;
 }
 
+/* A process that was stalled closes what it gave up on in one go. */
+#define STALL_BURST_NS 5000000000ull
+
+void process_note_stall(struct process_table *t, const struct wst_task *task, uint64_t ts_ns)
+{
+	struct process *p = process_find(t, task->tgid, task->start_ns);
+
+	if (!p)
+		return;
+	if (p->stalled_ns + STALL_BURST_NS < ts_ns)
+		p->stalled_sockets = 0;
+	p->stalled_sockets++;
+	if (ts_ns > p->stalled_ns)
+		p->stalled_ns = ts_ns;
+}
+
 int process_note_task(struct process_table *t, const struct wst_task *task)
 {
 	struct process *p;
@@ -266,4 +282,12 @@ int process_note_task(struct process_table *t, const struct wst_task *task)
 		return -ENOMEM;
 	set_comm(p, task->comm);
 	return 0;
+}
+
+void process_note_accept(struct process_table *t, const struct wst_task *task)
+{
+	struct process *p = process_find(t, task->tgid, task->start_ns);
+
+	if (p)
+		p->accepts = true;
 }

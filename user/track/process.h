@@ -29,11 +29,15 @@ struct process {
 	bool exited;
 	uint32_t exit_code; /* wait status */
 	uint64_t exit_ns;
+	bool accepts; /* connections were accepted in its name */
 	uint64_t oom_ns; /* 0: not chosen by the OOM killer */
 	/* first fatal one; the SIGKILL if there was one */
 	struct fatal_signal first_signal, kill_signal;
 	struct fatal_signal last_signal; /* it may have survived the first one by hours */
 	uint32_t fds_used, fds_limit; /* 0: not read */
+	/* sockets closed one after another with input that had lain unread, and the last of them */
+	uint32_t stalled_sockets;
+	uint64_t stalled_ns;
 	char cgroup[WST_CGROUP_PATH_BYTES];
 	char container_id[65]; /* 64 hex digits from the cgroup path; empty: none */
 	uint64_t used; /* for eviction: number of the use, the highest is the latest */
@@ -55,7 +59,11 @@ size_t process_count(const struct process_table *t);
  * Feed WST_EV_EXIT, _SIGNAL, _OOM, _PROCESS, and the owners that sockets name. 0, -EINVAL, -ENOMEM.
  */
 int process_apply(struct process_table *t, const struct wst_event *event);
+/* A socket of that process was closed at ts_ns with input that had lain unread for long. */
+void process_note_stall(struct process_table *t, const struct wst_task *task, uint64_t ts_ns);
 int process_note_task(struct process_table *t, const struct wst_task *task);
+/* It serves connections: what it opens itself, it may open for others. */
+void process_note_accept(struct process_table *t, const struct wst_task *task);
 /*
  * Container id (64 lowercase hex digits) inside a cgroup path, as Docker, containerd, Podman and
  * Kubernetes write it.

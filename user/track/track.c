@@ -33,8 +33,9 @@ struct track *track_new(const struct track_config *config)
 	max = t->config.conns_max;
 	t->processes = process_table_new(t->config.processes_max);
 	t->packets = packet_notes_new();
+	t->groups = groups_new();
 	if (!conn_table_init(&t->conns, max) && !session_table_init(&t->sessions, max) &&
-	    t->processes && t->packets)
+	    t->processes && t->packets && t->groups)
 		return t;
 	track_free(t);
 	return NULL;
@@ -50,6 +51,7 @@ void track_free(struct track *t)
 	session_table_free(&t->sessions);
 	process_table_free(t->processes);
 	packet_notes_free(t->packets);
+	groups_free(t->groups);
 	free(t);
 }
 
@@ -130,7 +132,11 @@ int track_apply(struct track *t, const struct wst_event *event)
 
 int track_refresh(struct track *t, struct session *s)
 {
+	bool was_open = !s->ended_ns;
+
 	session_refresh(s, TRACK_SETTLE_NS, t->config.wait_ns);
+	if (was_open && s->ended_ns)
+		groups_note_closing(t->groups, s);
 	return session_table_schedule(&t->sessions, s);
 }
 
@@ -187,17 +193,27 @@ void track_flush(struct track *t)
 
 uint64_t track_next_due_ns(const struct track *t)
 {
-	uint64_t due_ns = 0;
+	uint64_t due_ns = 0, incident_ns = incident_next_due_ns(&t->groups->incidents);
 
-	if (!session_table_due(&t->sessions, &due_ns))
-		return 0;
 	/* 0 means that nothing waits */
-	return t->flushing || !due_ns ? 1 : due_ns;
+	if (session_table_due(&t->sessions, &due_ns))
+		due_ns = t->flushing || !due_ns ? 1 : due_ns;
+	return !due_ns || (incident_ns && incident_ns < due_ns) ? incident_ns : due_ns;
 }
 
 const struct host_facts *track_host(const struct track *t)
 {
 	return &t->host;
+}
+
+struct groups *track_groups(struct track *t)
+{
+	return t->groups;
+}
+
+bool track_next_incident(struct track *t, uint64_t now_ns, bool final, struct incident *ret)
+{
+	return incident_next(&t->groups->incidents, now_ns, final, ret);
 }
 
 struct process_table *track_processes(struct track *t)

@@ -47,6 +47,8 @@ struct host_facts {
 	uint64_t losses[8]; /* last totals, by enum wst_loss_site */
 };
 
+struct groups;
+struct incident;
 struct track;
 
 struct track *track_new(const struct track_config *config);
@@ -69,6 +71,9 @@ uint64_t track_next_due_ns(const struct track *t);
 
 const struct host_facts *track_host(const struct track *t);
 struct process_table *track_processes(struct track *t);
+struct groups *track_groups(struct track *t);
+/* As incident_next(). */
+bool track_next_incident(struct track *t, uint64_t now_ns, bool final, struct incident *ret);
 /* Name of a reset or drop reason (enum wst_name_kind), or NULL. */
 const char *track_reason_name(const struct track *t, uint32_t kind, uint32_t value);
 size_t track_conn_count(const struct track *t);

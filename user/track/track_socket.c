@@ -133,6 +133,8 @@ static int on_open(struct track *t, struct conn *c, const struct wst_open_event 
 	error = process_note_task(t->processes, &e->owner);
 	if (error)
 		return error;
+	if (e->flags & WST_OPEN_PASSIVE)
+		process_note_accept(t->processes, &e->owner);
 	return knew_tuple ? 0 : on_tuple(t, c);
 }
 
@@ -264,6 +266,8 @@ static int on_end(struct track *t, struct conn *c, const struct wst_end_event *e
 	step = handshake_finish(&c->handshake, !c->session);
 	if (error)
 		return error;
+	if (c->connect_failed)
+		groups_note_failed_connect(t->groups, c);
 	if (c->role == CONN_SPENT) {
 		conn_table_remove(&t->conns, c);
 		return 0;
@@ -278,6 +282,24 @@ static int on_end(struct track *t, struct conn *c, const struct wst_end_event *e
 	return 0;
 }
 
+/* Input that lies unread for longer than this when its socket is closed was not just late. */
+#define STALL_NS 500000000ull
+
+static bool lay_unread(const struct wst_walk_facts *in, uint32_t flag, uint64_t last_ns,
+		       uint64_t now_ns)
+{
+	return in->flags & flag && last_ns && now_ns > last_ns + STALL_NS;
+}
+
+static void note_stall(struct track *t, const struct wst_end_event *e)
+{
+	const struct wst_walk_facts *in = &e->walk[WST_IN];
+
+	if (lay_unread(in, WST_WALK_PONG_PENDING, in->last_pong_ns, e->h.ts_ns) ||
+	    lay_unread(in, WST_WALK_DATA_PENDING, in->last_data_ns, e->h.ts_ns))
+		process_note_stall(t->processes, &e->owner, e->h.ts_ns);
+}
+
 static int apply_to(struct track *t, struct conn *c, const struct wst_event *event)
 {
 	int error;
@@ -288,7 +310,12 @@ static int apply_to(struct track *t, struct conn *c, const struct wst_event *eve
 	case WST_EV_HTTP:
 		return on_http(t, c, (const struct wst_http_event *)event);
 	case WST_EV_END:
+		if (!c->closing.ts_ns)
+			note_stall(t, (const struct wst_end_event *)event);
 		return on_end(t, c, (const struct wst_end_event *)event);
+	case WST_EV_CLOSING:
+		note_stall(t, (const struct wst_end_event *)event);
+		break;
 	}
 	error = conn_apply(c, event);
 	if (!error && event->type == WST_EV_STATE)

@@ -4,6 +4,7 @@
 #define TRACK_TRACK_STATE_H
 
 #include "track/conn_table.h"
+#include "track/group.h"
 #include "track/host_facts.h"
 #include "track/packet_notes.h"
 #include "track/session_table.h"
@@ -14,6 +15,7 @@ struct track {
 	struct conn_table conns;
 	struct session_table sessions;
 	struct process_table *processes;
+	struct groups *groups;
 	struct packet_notes *packets;
 	struct host_facts host;
 	struct reason_names names;

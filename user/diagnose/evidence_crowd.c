@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What a timer leaves behind: a silence, its repetition, and timeouts that are known to be so long. */
+#include <stdio.h>
+
+#include "diagnose/evidence.h"
+#include "diagnose/format.h"
+#include "diagnose/timeouts.h"
+
+#define NAMED_MAX 4
+
+static const struct conn *counted_leg(const struct facts *f)
+{
+	return f->end.conn->has_facts || f->end.conn->has_end ? f->end.conn : f->client;
+}
+
+/* Pings of one side: how often, on average. */
+static void add_pings(struct evidence *ev, const struct facts *f, const char *who, int direction)
+{
+	const struct wst_walk_facts *w = &counted_leg(f)->walk[direction];
+	uint64_t opened_ns = f->session->opened_ns;
+	char period[FORMAT_DURATION];
+
+	if (!w->frames[4] || !opened_ns || w->last_ping_ns <= opened_ns)
+		return;
+	evidence_add(ev, "pings", w->last_ping_ns, "the %s sent %u pings, one every %s", who,
+		     w->frames[4],
+		     format_duration(period, (w->last_ping_ns - opened_ns) / w->frames[4]));
+}
+
+void evidence_idle(struct evidence *ev, const struct facts *f)
+{
+	const struct conn *c = counted_leg(f);
+	const struct pattern_sample *s = &f->crowd.sample;
+	char idle[FORMAT_DURATION], age[FORMAT_DURATION];
+	bool pinged = c->walk[WST_IN].frames[4] || c->walk[WST_OUT].frames[4];
+
+	if (!s->ended_ns)
+		return;
+	evidence_add(ev, "idle", s->ended_ns - s->value_ns[PATTERN_IDLE],
+		     "the last payload byte of either side passed %s before the end, %s after the 101",
+		     format_seconds(idle, s->value_ns[PATTERN_IDLE]),
+		     format_seconds(age, s->value_ns[PATTERN_AGE] - s->value_ns[PATTERN_IDLE]));
+	add_pings(ev, f, "client", conn_from_client(c));
+	add_pings(ev, f, "server", conn_from_server(c));
+	if (!pinged && facts_frames_followed(f, true) && facts_frames_followed(f, false))
+		evidence_add(ev, "pings", 0, "neither side sent a ping");
+}
+
+static const char *kind_text(enum pattern_kind kind)
+{
+	switch (kind) {
+	case PATTERN_IDLE_OF_CLIENT:
+		return "after the last byte of the client";
+	case PATTERN_IDLE_OF_SERVER:
+		return "after the last byte of the server";
+	case PATTERN_AGE:
+		return "after the 101, whatever passed in between";
+	default:
+		return "after the last byte of either side";
+	}
+}
+
+void evidence_pattern(struct evidence *ev, const struct pattern *p)
+{
+	char value[FORMAT_DURATION], spread[FORMAT_DURATION];
+
+	if (!p->kind)
+		return;
+	evidence_add(ev, "repeats", 0, "%u of the last %u sessions that ended like this did so %s %s, within %s",
+		     p->count, p->total, format_seconds(value, p->value_ns), kind_text(p->kind),
+		     format_duration(spread, p->spread_ns));
+	if (!p->independent)
+		evidence_add(ev, "same_moment", 0,
+			     "but they began and ended together: one event may have ended them all");
+}
+
+void evidence_timeouts(struct evidence *ev, const struct pattern *p, uint64_t value_ns,
+		       unsigned int place, unsigned int close)
+{
+	const struct known_timeout *t = NULL;
+	bool age = p->kind == PATTERN_AGE;
+	char value[FORMAT_DURATION], text[160] = "";
+	size_t used = 0;
+
+	for (int i = 0; i < NAMED_MAX; i++) {
+		t = timeout_next(t, value_ns, age, place, close);
+		if (!t || used >= sizeof(text))
+			break;
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s %s (as of %s)",
+					 used ? "; " : "", t->product, t->knob, t->as_of);
+	}
+	if (used)
+		evidence_add(ev, "known_timeouts", 0, "%s is the default of: %s",
+			     format_seconds(value, value_ns), text);
+}

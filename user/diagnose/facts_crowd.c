@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* This end among others: what would have to be the same for one timer to have made them all. */
+#include "diagnose/facts.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "diagnose/timeouts.h"
+
+/* A process that closes its sockets one after the other needs no longer. */
+#define AT_ONCE_NS 20000000ull
+/* Shorter silences are conversation: nothing on the way forgets a connection so soon. */
+#define QUIET_MS 5000
+
+/* Version numbers are part of the route; everything else with a digit in it is likely an id. */
+static bool looks_like_id(const char *part, size_t len)
+{
+	bool digit = false;
+
+	if (len == 2 && part[0] == 'v')
+		return false;
+	for (size_t i = 0; i < len; i++)
+		digit = digit || isdigit((unsigned char)part[i]);
+	return digit || len > 24;
+}
+
+void facts_path_template(char dst[INCIDENT_PATH_BYTES], const char *path)
+{
+	size_t used = 0;
+
+	while (*path && used + 1 < INCIDENT_PATH_BYTES) {
+		size_t len = strcspn(path, "/"), kept;
+		bool id = looks_like_id(path, len);
+
+		if (*path == '/') {
+			dst[used++] = *path++;
+			continue;
+		}
+		kept = id ? 1 : len;
+		if (used + kept >= INCIDENT_PATH_BYTES)
+			break;
+		memcpy(dst + used, id ? "*" : path, kept);
+		used += kept;
+		path += len;
+	}
+	dst[used] = '\0';
+}
+
+static bool endpoint_of_server(const struct conn *c, struct service_endpoint *ret)
+{
+	const struct wst_tuple *t = &c->tuple;
+	bool here = conn_is_server_side(c);
+
+	memcpy(ret->address, here ? t->local : t->remote, sizeof(ret->address));
+	ret->port = here ? t->local_port : t->remote_port;
+	return c->tuple_known;
+}
+
+static uint64_t latest(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The last sign of life in one direction before the decision to end it. */
+static uint64_t last_word_ns(const struct facts *f, const struct conn *c, int direction)
+{
+	const struct wst_walk_facts *w = &c->walk[direction];
+	uint64_t last_ns = w->last_payload_ns;
+
+	/* The Close frame is payload as well, and what is asked for is the time before it. */
+	if (f->closing.frame)
+		last_ns = latest(w->last_data_ns, latest(w->last_ping_ns, w->last_pong_ns));
+	return latest(last_ns, f->session->opened_ns);
+}
+
+/* A socket whose frames were counted: where the end began, else any. */
+static const struct conn *witness(const struct facts *f)
+{
+	if (f->end.conn->has_facts || f->end.conn->has_end)
+		return f->end.conn;
+	for (unsigned int i = 0; i < f->session->leg_count; i++)
+		if (f->session->legs[i]->has_facts || f->session->legs[i]->has_end)
+			return f->session->legs[i];
+	return NULL;
+}
+
+static uint64_t decided_ns(const struct facts *f)
+{
+	return f->closing.frame ? f->closing.frame->ts_ns : f->end.ts_ns;
+}
+
+static uint64_t since(uint64_t now_ns, uint64_t then_ns)
+{
+	return then_ns && now_ns > then_ns ? now_ns - then_ns : 0;
+}
+
+uint32_t facts_messages(const struct facts *f, bool of_client)
+{
+	const struct conn *c = witness(f);
+	const uint32_t *frames;
+
+	if (!c)
+		return 0;
+	frames = c->walk[of_client ? conn_from_client(c) : conn_from_server(c)].frames;
+	return frames[1] + frames[2];
+}
+
+uint64_t facts_idle_ns(const struct facts *f)
+{
+	return f->crowd.sample.value_ns[PATTERN_IDLE];
+}
+
+static void measure(struct facts *f)
+{
+	struct pattern_sample *s = &f->crowd.sample;
+	const struct conn *c = witness(f);
+	uint64_t client_ns, server_ns;
+
+	if (!c || f->stage != STAGE_SESSION)
+		return;
+	client_ns = last_word_ns(f, c, conn_from_client(c));
+	server_ns = last_word_ns(f, c, conn_from_server(c));
+	s->ended_ns = decided_ns(f);
+	s->value_ns[PATTERN_IDLE] = since(s->ended_ns, latest(client_ns, server_ns));
+	s->value_ns[PATTERN_IDLE_OF_CLIENT] = since(s->ended_ns, client_ns);
+	s->value_ns[PATTERN_IDLE_OF_SERVER] = since(s->ended_ns, server_ns);
+	s->value_ns[PATTERN_AGE] = since(s->ended_ns, f->session->opened_ns);
+	s->client_messages = facts_messages(f, true);
+	for (unsigned int i = 0; i < 12; i++)
+		s->frames += c->walk[i % 2].frames[i / 2];
+}
+
+static void find_proxy(struct facts *f)
+{
+	struct crowd_story *crowd = &f->crowd;
+	const struct wst_task *task = f->closer.task;
+	unsigned int closed = 0;
+
+	if (!task)
+		return;
+	crowd->proxy = known_proxy_find(task->comm);
+	crowd->by_proxy = f->closer.party == BY_PROXY || crowd->proxy;
+	crowd->closed_both = true;
+	for (unsigned int i = 0; i < f->session->leg_count; i++) {
+		const struct conn *c = f->session->legs[i];
+		bool late = c->closer_ns > f->end.ts_ns + AT_ONCE_NS;
+
+		if (c->owner.tgid != task->tgid)
+			continue;
+		closed++;
+		if (!c->closed_by_process || c->closer.tgid != task->tgid || late)
+			crowd->closed_both = false;
+	}
+	crowd->closed_both = crowd->closed_both && closed > 1;
+}
+
+static void make_keys(struct facts *f)
+{
+	struct crowd_story *crowd = &f->crowd;
+	char path[INCIDENT_PATH_BYTES] = "";
+	uint64_t key = 0;
+
+	if (f->answer.request)
+		facts_path_template(path, f->answer.request->handshake.path);
+	key = key_add_text(key_add_number(key, crowd->front.port), path);
+	crowd->route_key = key;
+	key = key_add_number(key, f->closing.frame ? f->closing.sender : f->end.by);
+	key = key_add_number(key, f->closing.frame ? f->closing.code : 0);
+	key = key_add_number(key, f->end.outside);
+	if (f->closer.task && !f->closing.frame)
+		key = key_add_text(key, f->closer.task->comm);
+	crowd->ends_key = key;
+	crowd->drops_key = key_add_text(crowd->route_key, "dropped in silence");
+}
+
+/* What forgets a connection says nothing: the next bytes find out. */
+static void find_quiet_drop(struct facts *f)
+{
+	struct crowd_story *crowd = &f->crowd;
+	const struct conn *c = f->end.conn;
+
+	crowd->quiet_drop =
+		!f->closing.frame && c->walk[WST_OUT].silence_ms >= QUIET_MS &&
+		(f->end.how == ENDED_TIMEOUT ||
+		 (f->end.how == ENDED_RST_RECEIVED && (f->end.outside || f->end.forged)));
+}
+
+void facts_collect_crowd(struct facts *f)
+{
+	struct crowd_story *crowd = &f->crowd;
+
+	crowd->has_front = endpoint_of_server(f->client, &crowd->front);
+	crowd->has_back = f->session->hop_count > 1 && endpoint_of_server(f->server, &crowd->back);
+	find_proxy(f);
+	measure(f);
+	make_keys(f);
+	find_quiet_drop(f);
+	facts_recall(f);
+}
+
+void facts_recall(struct facts *f)
+{
+	const struct groups *g = track_groups(f->track);
+	struct crowd_story *crowd = &f->crowd;
+	const struct pattern_group *drops = keyed_find(&g->patterns, crowd->drops_key);
+
+	crowd->route = keyed_find(&g->patterns, crowd->route_key);
+	if (crowd->sample.ended_ns)
+		crowd->pattern = pattern_find(keyed_find(&g->patterns, crowd->ends_key),
+					      &crowd->sample);
+	crowd->quiet_drops = drops ? drops->count : 0;
+	crowd->shortest_silence_ns = pattern_shortest_ns(drops, PATTERN_IDLE);
+	crowd->busy_live = drops && pattern_has_busy(crowd->route, crowd->shortest_silence_ns);
+	if (f->closer.task)
+		crowd->burst = groups_burst(g, f->closer.task, f->end.ts_ns);
+}
+
+uint64_t facts_service_key(const struct facts *f)
+{
+	const struct service_endpoint *front = &f->crowd.front;
+
+	return key_add_number(key_add(0, front->address, sizeof(front->address)), front->port);
+}
+
+struct service *facts_service(const struct facts *f)
+{
+	return f->crowd.has_front ? keyed_find(&track_groups(f->track)->services,
+					       facts_service_key(f)) :
+				    NULL;
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "diagnose/observe.h"
+
+#include <string.h>
+
+#include "diagnose/close_code.h"
+
+#define SECOND_NS 1000000000ull
+/* A connection that lives this long was of use: whoever comes back after it begins anew. */
+#define SERVED_NS (5 * SECOND_NS)
+/* A share of failures is one from so many attempts and failures on. */
+#define RATE_ATTEMPTS 10
+#define RATE_FAILURES 5
+#define RATE_PERCENT 30
+#define PERIODIC_QUIET 5 /* times the interval */
+#define HOUR_NS (3600 * SECOND_NS)
+
+static struct groups *groups_of(const struct facts *f)
+{
+	return track_groups(f->track);
+}
+
+static struct service *service_of(const struct facts *f)
+{
+	const struct service_endpoint *front = &f->crowd.front;
+	struct service *s = NULL;
+
+	if (f->crowd.has_front)
+		s = keyed_obtain(&groups_of(f)->services, facts_service_key(f));
+	if (s)
+		s->endpoint = *front;
+	return s;
+}
+
+/* Who opens connections and accepts others is a proxy: its failures are those of its clients. */
+static bool is_acceptor(const struct facts *f, const struct wst_task *task)
+{
+	const struct process *p =
+		process_find(track_processes(f->track), task->tgid, task->start_ns);
+
+	return p && p->accepts;
+}
+
+static bool client_is_known(const struct facts *f)
+{
+	return conn_is_server_side(f->client) ||
+	       (f->client->owner.tgid && !is_acceptor(f, &f->client->owner));
+}
+
+static struct incident *raise_incident(const struct facts *f, enum incident_kind kind, uint64_t key,
+			      uint64_t ts_ns)
+{
+	struct incident *i = incident_raise(&groups_of(f)->incidents, kind, key, ts_ns);
+
+	if (!i)
+		return NULL;
+	i->endpoint = f->crowd.front;
+	if (f->answer.request)
+		facts_path_template(i->path, f->answer.request->handshake.path);
+	return i;
+}
+
+static void watch_spread(const struct facts *f, struct service *s, uint64_t ts_ns)
+{
+	const struct service_backend *most, *least;
+	struct incident *i;
+
+	if (!service_is_uneven(s, &most, &least))
+		return;
+	i = raise_incident(f, INCIDENT_UPSTREAM_IMBALANCE, s->entry.key, ts_ns);
+	if (!i)
+		return;
+	i->most = *most;
+	i->least = *least;
+	i->taken = service_taken(s);
+}
+
+void observe_open(const struct facts *f)
+{
+	struct service_attempt opened = { .ts_ns = f->session->opened_ns };
+	struct service *s = service_of(f);
+	struct pattern_group *route = keyed_obtain(&groups_of(f)->patterns, f->crowd.route_key);
+
+	if (route)
+		route->opened++;
+	if (!s)
+		return;
+	service_note_attempt(s, &opened);
+	if (!f->crowd.has_back)
+		return;
+	service_note_open(s, &f->crowd.back, opened.ts_ns);
+	watch_spread(f, s, opened.ts_ns);
+}
+
+static void remember(const struct facts *f, uint64_t key, const struct pattern_sample *sample)
+{
+	struct pattern_group *g = keyed_obtain(&groups_of(f)->patterns, key);
+
+	if (g)
+		pattern_add(g, sample);
+}
+
+void observe_end(struct facts *f)
+{
+	const struct crowd_story *crowd = &f->crowd;
+	struct pattern_sample drop = crowd->sample;
+
+	if (!crowd->sample.ended_ns)
+		return;
+	remember(f, crowd->route_key, &crowd->sample);
+	remember(f, crowd->ends_key, &crowd->sample);
+	drop.value_ns[PATTERN_IDLE] = f->end.conn->walk[WST_OUT].silence_ms * 1000000ull;
+	if (crowd->quiet_drop)
+		remember(f, crowd->drops_key, &drop);
+	facts_recall(f);
+}
+
+static uint64_t client_key(const struct facts *f)
+{
+	const struct conn *c = f->client;
+	uint64_t key = f->crowd.route_key;
+
+	if (!conn_is_server_side(c))
+		return key_add_number(key_add_number(key, c->owner.tgid), c->owner.start_ns);
+	key = key_add(key, c->tuple.remote, sizeof(c->tuple.remote));
+	if (!f->answer.request)
+		return key;
+	return key_add_text(key_add_text(key, f->answer.request->handshake.host),
+			    f->answer.request->handshake.user_agent);
+}
+
+/* Who left in good order has no reason to come back. */
+static bool is_lost(const struct verdict *v)
+{
+	return !verdict_is_clean(v) || v->close.initiator != BY_CLIENT;
+}
+
+static void watch_storm(const struct facts *f, const struct verdict *v, uint64_t key)
+{
+	struct incident *i;
+
+	if (!v->habit.relentless)
+		return;
+	i = raise_incident(f, INCIDENT_RECONNECT_STORM, f->crowd.route_key, f->session->ended_ns);
+	if (!i)
+		return;
+	incident_add_client(i, key);
+	/* It is known for one after some attempts only: those were part of it. */
+	if (i->count == 1)
+		i->count = v->habit.attempts;
+	memcpy(i->client_address,
+	       conn_is_server_side(f->client) ? f->client->tuple.remote : f->client->tuple.local,
+	       sizeof(i->client_address));
+	if (!conn_is_server_side(f->client))
+		i->task = f->client->owner;
+	i->comeback = v->habit.comeback;
+	i->pause_ns = v->habit.pause_ns;
+	i->cause = v->rule->id;
+}
+
+static void watch_client(const struct facts *f, struct verdict *v)
+{
+	const struct session *s = f->session;
+	uint64_t key = client_key(f), lived_ns = f->crowd.sample.value_ns[PATTERN_AGE];
+	struct client_attempt attempt = {
+		.began_ns = f->client->connect_ns ? f->client->connect_ns : s->first_ns,
+		.ended_ns = s->ended_ns,
+		.served = lived_ns >= SERVED_NS,
+		.lost = is_lost(v),
+	};
+	struct client *c;
+
+	if (!client_is_known(f) || !s->ended_ns)
+		return;
+	c = keyed_obtain(&groups_of(f)->clients, key);
+	if (!c)
+		return;
+	client_note(c, &attempt);
+	v->habit = client_habit(c);
+	watch_storm(f, v, key);
+}
+
+static void watch_failures(const struct facts *f, const struct verdict *v, struct service *s)
+{
+	struct service_attempt failed = { .ts_ns = f->session->ended_ns, .cause = v->rule->id };
+	struct service_failures rate;
+	struct incident *i;
+
+	if (f->stage == STAGE_SESSION || v->close.initiator == BY_CLIENT || !failed.ts_ns ||
+	    (!conn_is_server_side(f->client) && is_acceptor(f, &f->client->owner)))
+		return;
+	service_note_attempt(s, &failed);
+	rate = service_failures(s, failed.ts_ns);
+	if (rate.attempts < RATE_ATTEMPTS || rate.failed < RATE_FAILURES ||
+	    rate.failed * 100 < rate.attempts * RATE_PERCENT)
+		return;
+	i = raise_incident(f, INCIDENT_FAILURE_RATE, s->entry.key, failed.ts_ns);
+	if (!i)
+		return;
+	if (i->count == 1) {
+		i->count = rate.failed;
+		i->first_ns = rate.first_ns;
+	}
+	i->failures = rate;
+	i->cause = rate.causes[0].cause;
+}
+
+/* The backend that takes no sessions for a while: what the others take meanwhile is no imbalance. */
+static bool restarts(const struct facts *f, const struct verdict *v)
+{
+	const struct closing_story *closing = &f->closing;
+
+	return v->rule->flags & RULE_ENDS_PROCESS || f->closer.exited || f->closer.stop ||
+	       (closing->frame && closing->sender != BY_CLIENT &&
+		(closing->code == CLOSE_GOING_AWAY || closing->code == 1012));
+}
+
+static void watch_service(const struct facts *f, const struct verdict *v)
+{
+	struct service *s = service_of(f);
+
+	if (!s)
+		return;
+	if (restarts(f, v))
+		service_forget_spread(s);
+	if (f->crowd.has_back && f->session->open_reported)
+		service_note_end(s, &f->crowd.back);
+	watch_failures(f, v, s);
+}
+
+static void watch_process(const struct facts *f, const struct verdict *v)
+{
+	const struct wst_task *task = f->closer.task;
+	struct incident *i;
+	uint64_t key;
+
+	/* A client that goes is its own affair. */
+	if (!(v->rule->flags & RULE_ENDS_PROCESS) || !task || f->closer.party == BY_CLIENT)
+		return;
+	key = key_add_number(key_add_number(0, task->tgid), task->start_ns);
+	i = raise_incident(f, INCIDENT_PROCESS_EXIT, key, f->end.ts_ns);
+	if (!i)
+		return;
+	i->task = *task;
+	if (f->closer.exited) {
+		i->exited = true;
+		i->exit_code = f->closer.exit_code;
+	}
+	i->cause = v->rule->id;
+	i->ended_by = f->closer.party;
+}
+
+static void watch_period(const struct facts *f, const struct verdict *v)
+{
+	const struct pattern *p = &f->crowd.pattern;
+	struct incident *i;
+
+	if (!(v->rule->flags & RULE_PERIODIC) || p->count < PATTERN_REPEATS)
+		return;
+	i = raise_incident(f, INCIDENT_PERIODIC_DISCONNECT, f->crowd.ends_key, f->crowd.sample.ended_ns);
+	if (!i)
+		return;
+	if (i->count < p->count)
+		i->count = p->count;
+	i->pattern = *p;
+	i->cause = v->rule->id;
+	i->outside = f->end.outside;
+	i->ended_by = v->close.initiator;
+	if (f->closer.task)
+		i->task = *f->closer.task;
+	if (i->quiet_ns < PERIODIC_QUIET * p->value_ns && p->value_ns < HOUR_NS)
+		i->quiet_ns = PERIODIC_QUIET * p->value_ns;
+}
+
+void observe_verdict(const struct facts *f, struct verdict *v)
+{
+	if (!f->session->leg_count)
+		return;
+	watch_client(f, v);
+	watch_service(f, v);
+	watch_process(f, v);
+	watch_period(f, v);
+}

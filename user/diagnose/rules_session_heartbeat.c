@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A side that pings gave up. Whose fault it was shows in what became of its pings: never
+ * acknowledged, acknowledged but not answered, or answered in time and not read.
+ */
+#include "diagnose/rule.h"
+
+#include "diagnose/evidence.h"
+#include "diagnose/format.h"
+#include "diagnose/names.h"
+
+#define MS_NS 1000000ull
+#define SECOND_NS (1000 * MS_NS)
+/* An answer that lay there for less may just have crossed the decision to close. */
+#define UNREAD_NS (500 * MS_NS)
+/* Slower than any path that works; and this many times the last answer's time. */
+#define UNANSWERED_NS SECOND_NS
+#define UNANSWERED_RTTS 10
+
+/* Retransmissions in vain: one alone may be an accident. */
+#define GONE_TIMEOUTS 2
+
+static void add_unread(struct evidence *ev, const struct facts *f)
+{
+	const struct path_story *p = &f->path;
+	char time[FORMAT_DURATION], who[FACTS_NAME_BYTES];
+
+	evidence_add(ev, "pong_unread", p->ts_ns - p->answered_for_ns,
+		     "the answer to the last ping had arrived %s before %s gave up%s",
+		     format_duration(time, p->answered_for_ns),
+		     facts_name(who, f->session, p->giver, &p->near->owner),
+		     p->answer_read ? "" : ", and lay unread in its receive queue");
+	if (p->at_near.tcp.unread_bytes)
+		evidence_add(ev, "unread_data", 0, "%u bytes received were not read by the process",
+			     p->at_near.tcp.unread_bytes);
+}
+
+/* Sessions of one process that stall together stall because of it. */
+static void add_siblings(struct evidence *ev, const struct facts *f)
+{
+	const struct wst_task *owner = &f->path.near->owner;
+	const struct process *p = process_find(track_processes(f->track), owner->tgid,
+					       owner->start_ns);
+
+	if (p && p->stalled_sockets > 1)
+		evidence_add(ev, "stalled_together", p->stalled_ns,
+			     "%u sessions of pid %u had input lying unread when they were closed",
+			     p->stalled_sockets, p->tgid);
+}
+
+static enum confidence own_stall(const struct facts *f, struct evidence *ev)
+{
+	const struct path_story *p = &f->path;
+
+	if (!p->unexplained || !p->own || p->answered_for_ns < UNREAD_NS)
+		return CONFIDENCE_NONE;
+	/* An answer that was read says nothing, unless the Close frame blames a heartbeat. */
+	if (p->answer_read && !(p->heartbeat_close && p->answered_for_ns >= UNANSWERED_NS))
+		return CONFIDENCE_NONE;
+	add_unread(ev, f);
+	add_siblings(ev, f);
+	evidence_closing(ev, f);
+	evidence_end(ev, f);
+	return CONFIDENCE_HIGH;
+}
+
+static void add_silence(struct evidence *ev, const struct facts *f)
+{
+	const struct path_story *p = &f->path;
+	const struct wst_tcp_facts *tcp = &p->at_stuck.tcp;
+	char time[FORMAT_DURATION];
+
+	evidence_add(ev, "unacked_data", tcp->busy_since_ns,
+		     "%u bytes to the %s were sent again %u times in a row without an ACK",
+		     tcp->unacked_bytes + tcp->unsent_bytes,
+		     name_of_initiator(facts_far_party(f->session, (unsigned int)p->stuck)),
+		     tcp->timeouts);
+	if (p->at_stuck.ts_ns > tcp->last_segment_in_ns && tcp->last_segment_in_ns)
+		evidence_add(ev, "silence", tcp->last_segment_in_ns,
+			     "its last segment came %s before the end",
+			     format_duration(time, p->at_stuck.ts_ns - tcp->last_segment_in_ns));
+	if (tcp->soft_error)
+		evidence_add(ev, "soft_error", 0, "the network reported %s meanwhile",
+			     name_of_errno(tcp->soft_error));
+}
+
+static bool is_silent(const struct conn_snapshot *at)
+{
+	return at->ts_ns > at->tcp.last_segment_in_ns + UNANSWERED_NS;
+}
+
+/*
+ * Pings of the giver wait for an answer: that they were what it gave up for is as sure as it can be
+ * without a Close frame that says so.
+ */
+static bool pings_wait(const struct path_story *p)
+{
+	return (p->pings || p->surely_heartbeat || (p->by_data && p->heartbeat_close)) &&
+	       p->waited_ns >= UNANSWERED_NS;
+}
+
+static enum confidence peer_gone(const struct facts *f, struct evidence *ev)
+{
+	const struct path_story *p = &f->path;
+	bool sent_in_vain;
+
+	if (!p->unexplained || p->stuck < 0 || !is_silent(&p->at_stuck) ||
+	    (f->end.how != ENDED_FIN_SENT && f->end.how != ENDED_RST_SENT &&
+	     f->end.how != ENDED_ABORTED && f->end.how != ENDED_FIN_RECEIVED))
+		return CONFIDENCE_NONE;
+	/* whoever is gone cannot have closed */
+	if (p->giver == facts_far_party(f->session, (unsigned int)p->stuck))
+		return CONFIDENCE_NONE;
+	sent_in_vain = p->at_stuck.tcp.unacked_bytes && p->at_stuck.tcp.timeouts >= GONE_TIMEOUTS;
+	add_silence(ev, f);
+	evidence_heartbeat(ev, f);
+	evidence_closing(ev, f);
+	evidence_end(ev, f);
+	return sent_in_vain && pings_wait(p) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+}
+
+/* The process that did not answer, where it is on this host. */
+static void add_culprit(struct evidence *ev, const struct facts *f)
+{
+	const struct session *s = f->session;
+	char who[FACTS_NAME_BYTES];
+
+	for (unsigned int i = 0; i < s->leg_count; i++) {
+		const struct conn *c = s->legs[i];
+		int in = f->path.giver == BY_CLIENT ? conn_from_client(c) : conn_from_server(c);
+		struct conn_snapshot at;
+
+		if (in != WST_IN || !conn_at_close(c, &at) || !at.tcp.unread_bytes)
+			continue;
+		evidence_add(ev, "unread_data", 0,
+			     "%s, at the other end, had not read %u bytes that it had received",
+			     facts_name(who, s, facts_owner(s, i), &c->owner), at.tcp.unread_bytes);
+	}
+}
+
+static bool is_overdue(const struct path_story *p)
+{
+	return p->waited_ns >= UNANSWERED_NS &&
+	       p->waited_ns / 1000 >= (uint64_t)p->ping_rtt_us * UNANSWERED_RTTS;
+}
+
+static enum confidence peer_unresponsive(const struct facts *f, struct evidence *ev)
+{
+	const struct path_story *p = &f->path;
+
+	if (!p->unexplained || !p->has_near || !(p->pings || p->by_data) || !is_overdue(p) ||
+	    p->stuck >= 0)
+		return CONFIDENCE_NONE;
+	evidence_heartbeat(ev, f);
+	add_culprit(ev, f);
+	evidence_closing(ev, f);
+	evidence_end(ev, f);
+	if (p->own && p->ping_pending)
+		return CONFIDENCE_MEDIUM; /* no ACK: too early to say that it is gone */
+	return pings_wait(p) && (p->pings || p->surely_heartbeat || p->heartbeat_close) ?
+		       CONFIDENCE_HIGH :
+		       CONFIDENCE_MEDIUM;
+}
+
+static const struct rule rules[] = {
+	{
+		.id = "session.ping_timeout_own_stall",
+		.when = own_stall,
+		.category = CATEGORY_SERVER,
+		.retry = RETRY_BACKOFF,
+		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
+		.at = AT_SESSION,
+		.codes = { 1006, 1011, 1005 },
+		.summary = "{giver} gave the connection up for a missing pong that it had already received: it was stalled itself",
+		.user_message = "The chat {giver_role} was too busy for a moment. Please try again.",
+		.steps = {
+			"Something blocks the thread that reads: synchronous work on the event loop (move it to worker_threads, asyncio.to_thread, a queue), a long garbage collection, a handler that waits.",
+			"A CPU limit does the same: compare nr_throttled in cpu.stat of the process's cgroup before and after.",
+			"Until then give the pong more time: it was on the spot for {answered} unread.",
+		},
+	},
+	{
+		.id = "session.ping_timeout_peer_gone",
+		.when = peer_gone,
+		.category = CATEGORY_NETWORK,
+		.retry = RETRY_YES,
+		.strategy = STRATEGY_IMMEDIATE_RETRY,
+		.at = AT_SESSION,
+		.codes = { 1006, 1011, 1005 },
+		.alternatives = { "session.closed_without_close_frame" },
+		.summary = "the {other} vanished without a word: {giver} got no ACK for {waited} and closed",
+		.user_message = "The connection to the chat was lost. Check your internet connection and try again.",
+		.steps = {
+			"A laptop that sleeps, a phone that changed networks, a link that is down: nothing on this host is wrong, and the ping did its work.",
+			"Let the client reconnect when it is back: on the events `online` and `visibilitychange`, with jitter.",
+			"If many clients vanish at one moment, look at what they share: a proxy, a network, a firewall that forgot its connections.",
+		},
+	},
+	{
+		.id = "session.ping_timeout_peer_unresponsive",
+		.when = peer_unresponsive,
+		.category = CATEGORY_NETWORK,
+		.retry = RETRY_YES,
+		.strategy = STRATEGY_IMMEDIATE_RETRY,
+		.at = AT_SESSION,
+		.flags = RULE_NEEDS_FRAMES,
+		.codes = { 1006, 1011, 1005 },
+		.alternatives = { "session.closed_without_close_frame" },
+		.summary = "the {other} received the pings but did not answer for {waited}, so {giver} closed",
+		.user_message = "The connection to the chat was interrupted. Please try again.",
+		.steps = {
+			"The host of the {other} was alive (its kernel acknowledged), its program was not: a tab that the browser throttles or froze, a stopped process, a blocked event loop.",
+			"Ping with WebSocket ping frames, which browsers answer even in the background, rather than with messages and timers of the page.",
+			"Give a throttled tab time: a timeout above 60 s (Socket.IO: pingTimeout), or let the page reconnect on `visibilitychange`.",
+		},
+	},
+};
+
+const struct rule_table rules_session_heartbeat = RULE_TABLE(rules);

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Words about timers, and about many sessions. */
+#include "diagnose/template_words.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "diagnose/facts.h"
+#include "diagnose/format.h"
+#include "diagnose/names.h"
+#include "diagnose/timeouts.h"
+
+static void fill_age(char dst[WORD_BYTES], const struct facts *f)
+{
+	format_duration(dst, f->crowd.sample.value_ns[PATTERN_AGE]);
+}
+
+static void fill_idle(char dst[WORD_BYTES], const struct facts *f)
+{
+	format_seconds(dst, facts_idle_ns(f));
+}
+
+static const struct pattern *pattern_of(const struct facts *f)
+{
+	return f->incident ? &f->incident->pattern : &f->crowd.pattern;
+}
+
+static uint64_t value_ns(const struct facts *f)
+{
+	const struct pattern *p = pattern_of(f);
+
+	return p->kind ? p->value_ns : facts_idle_ns(f);
+}
+
+static void fill_value(char dst[WORD_BYTES], const struct facts *f)
+{
+	format_seconds(dst, value_ns(f));
+}
+
+static void fill_half(char dst[WORD_BYTES], const struct facts *f)
+{
+	uint64_t half_ns = value_ns(f) / 2;
+
+	/* No exact number: it is advice. */
+	if (half_ns >= 4000000000ull)
+		snprintf(dst, WORD_BYTES, "%" PRIu64 " s", half_ns / 1000000000);
+	else
+		format_seconds(dst, half_ns);
+}
+
+static void fill_silence(char dst[WORD_BYTES], const struct facts *f)
+{
+	format_seconds(dst, f->end.conn->walk[WST_OUT].silence_ms * 1000000ull);
+}
+
+static void fill_knob(char dst[WORD_BYTES], const struct facts *f)
+{
+	snprintf(dst, WORD_BYTES, "%s",
+		 f->crowd.proxy ? f->crowd.proxy->idle_knob : "the proxy's idle timeout");
+}
+
+static void fill_shutdown_knob(char dst[WORD_BYTES], const struct facts *f)
+{
+	snprintf(dst, WORD_BYTES, "%s",
+		 f->crowd.proxy ? f->crowd.proxy->shutdown_knob : "the grace of the proxy");
+}
+
+/* "the server pings every 1 min 15 s", "no side does so now" */
+static void fill_pings(char dst[WORD_BYTES], const struct facts *f)
+{
+	const struct conn *c = f->end.conn;
+	const struct wst_walk_facts *w = &c->walk[conn_from_server(c)];
+	uint64_t opened_ns = f->session->opened_ns;
+	char period[FORMAT_DURATION];
+
+	if (!facts_frames_followed(f, false))
+		snprintf(dst, WORD_BYTES, "whether it does was not seen");
+	else if (w->frames[4] && opened_ns && w->last_ping_ns > opened_ns)
+		snprintf(dst, WORD_BYTES, "it did every %s",
+			 format_duration(period, (w->last_ping_ns - opened_ns) / w->frames[4]));
+	else
+		snprintf(dst, WORD_BYTES, "it sent none in this session");
+}
+
+static void fill_count(char dst[WORD_BYTES], const struct facts *f)
+{
+	snprintf(dst, WORD_BYTES, "%u", f->incident->count);
+}
+
+static void fill_span(char dst[WORD_BYTES], const struct facts *f)
+{
+	format_duration(dst, f->incident->last_ns - f->incident->first_ns);
+}
+
+static void fill_process(char dst[WORD_BYTES], const struct facts *f)
+{
+	const struct wst_task *task = &f->incident->task;
+
+	snprintf(dst, WORD_BYTES, "%.*s (pid %u)", WST_COMM_LEN, task->comm, task->tgid);
+}
+
+static void fill_service(char dst[WORD_BYTES], const struct facts *f)
+{
+	const struct incident *i = f->incident;
+	char endpoint[FORMAT_ENDPOINT];
+
+	snprintf(dst, WORD_BYTES, "%s%s%s", i->path, i->path[0] ? " on " : "",
+		 format_endpoint(endpoint, i->endpoint.address, i->endpoint.port));
+}
+
+static void fill_clients(char dst[WORD_BYTES], const struct facts *f)
+{
+	const struct incident *i = f->incident;
+	char address[FORMAT_ADDRESS];
+
+	if (i->client_count > 1)
+		snprintf(dst, WORD_BYTES, "%u%s clients", i->client_count,
+			 i->client_count == INCIDENT_CLIENTS ? " or more" : "");
+	else
+		snprintf(dst, WORD_BYTES, "one client, %s,",
+			 format_address(address, i->client_address));
+}
+
+static void fill_pause(char dst[WORD_BYTES], const struct facts *f)
+{
+	format_duration(dst, f->incident->pause_ns);
+}
+
+static void fill_share(char dst[WORD_BYTES], const struct facts *f)
+{
+	const struct service_failures *rate = &f->incident->failures;
+
+	snprintf(dst, WORD_BYTES, "%u of %u attempts (%u %%)", rate->failed, rate->attempts,
+		 rate->attempts ? rate->failed * 100 / rate->attempts : 0);
+}
+
+static void fill_first_cause(char dst[WORD_BYTES], const struct facts *f)
+{
+	snprintf(dst, WORD_BYTES, "%s", f->incident->cause ? f->incident->cause : "unknown");
+}
+
+static void fill_ender(char dst[WORD_BYTES], const struct facts *f)
+{
+	const struct incident *i = f->incident;
+	const char *party = name_of_initiator((enum initiator)i->ended_by);
+
+	if (i->task.tgid && !i->outside)
+		snprintf(dst, WORD_BYTES, "%s %.*s", party, WST_COMM_LEN, i->task.comm);
+	else
+		snprintf(dst, WORD_BYTES, "something on the side of the %s", party);
+}
+
+static void fill_kind(char dst[WORD_BYTES], const struct facts *f)
+{
+	enum pattern_kind kind = pattern_of(f)->kind;
+
+	snprintf(dst, WORD_BYTES, "%s",
+		 kind == PATTERN_AGE		? "at an age" :
+		 kind == PATTERN_IDLE_OF_CLIENT ? "after a silence of the client" :
+		 kind == PATTERN_IDLE_OF_SERVER ? "after a silence of the server" :
+						  "after a silence");
+}
+
+static void fill_backend(char dst[WORD_BYTES], const struct service_backend *b)
+{
+	char endpoint[FORMAT_ENDPOINT];
+
+	snprintf(dst, WORD_BYTES, "%s (%u)",
+		 format_endpoint(endpoint, b->endpoint.address, b->endpoint.port), b->taken);
+}
+
+static void fill_most(char dst[WORD_BYTES], const struct facts *f)
+{
+	fill_backend(dst, &f->incident->most);
+}
+
+static void fill_least(char dst[WORD_BYTES], const struct facts *f)
+{
+	fill_backend(dst, &f->incident->least);
+}
+
+static void fill_taken(char dst[WORD_BYTES], const struct facts *f)
+{
+	snprintf(dst, WORD_BYTES, "%u", f->incident->taken);
+}
+
+const struct word words_crowd[] = {
+	{ "age", "some time", fill_age },
+	{ "idle", "some time", fill_idle },
+	{ "value", "some time", fill_value },
+	{ "half", "half of it", fill_half },
+	{ "silence", "some time", fill_silence },
+	{ "knob", "the proxy's idle timeout (nginx: `proxy_read_timeout`, HAProxy: `timeout tunnel`)",
+	  fill_knob },
+	{ "shutdown_knob", "their grace (nginx: `worker_shutdown_timeout`)", fill_shutdown_knob },
+	{ "pings", "see the evidence", fill_pings },
+	{ "count", "several", fill_count },
+	{ "span", "a moment", fill_span },
+	{ "process", "a process", fill_process },
+	{ "service", "one address", fill_service },
+	{ "clients", "one client, or many,", fill_clients },
+	{ "pause", "hardly any pause", fill_pause },
+	{ "share", "a large part of the attempts", fill_share },
+	{ "first_cause", "one cause", fill_first_cause },
+	{ "ender", "something", fill_ender },
+	{ "kind", "after a silence, or at an age,", fill_kind },
+	{ "most", "one backend", fill_most },
+	{ "least", "another one", fill_least },
+	{ "taken", "many", fill_taken },
+};
+
+const size_t words_crowd_count = sizeof(words_crowd) / sizeof(words_crowd[0]);

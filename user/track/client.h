@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* How a client comes back after it lost its connection. Pure. */
+#ifndef TRACK_CLIENT_H
+#define TRACK_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "track/keyed.h"
+
+#define CLIENT_PAUSES 8
+#define CLIENT_LOSSES 32
+
+enum comeback {
+	COMEBACK_UNKNOWN, /* not seen coming back yet */
+	COMEBACK_SEEN, /* once or twice: no habit yet */
+	COMEBACK_HAMMERING, /* at once, again and again */
+	COMEBACK_FIXED, /* always after the same pause */
+	COMEBACK_BACKOFF, /* after longer and longer pauses */
+	COMEBACK_IRREGULAR,
+	COMEBACK_LATE, /* it was gone for minutes */
+};
+
+/* One connection of a client, when it is over. */
+struct client_attempt {
+	uint64_t began_ns, ended_ns;
+	bool served; /* it lived long enough to be of use */
+	bool lost; /* it failed or broke: a reason to come back */
+};
+
+struct client {
+	struct keyed_entry entry;
+	/* losses that no attempt has followed yet, oldest first: several tabs may share an address */
+	uint64_t losses_ns[CLIENT_LOSSES];
+	uint32_t loss_count;
+	uint64_t pauses_ns[CLIENT_PAUSES]; /* from a loss to the next attempt, oldest first */
+	uint32_t pause_count;
+	uint32_t attempts; /* in a row, since the last one that was of use */
+	uint32_t pauses_known; /* of them, how many have a pause */
+	bool backed_off, late;
+	bool served; /* the last one was of use: the next one begins a new row */
+};
+
+struct client_habit {
+	enum comeback comeback;
+	uint32_t attempts;
+	uint64_t pause_ns; /* median; 0: not known */
+	bool relentless; /* so many attempts with so little pause that they are a load */
+};
+
+void client_note(struct client *c, const struct client_attempt *attempt);
+struct client_habit client_habit(const struct client *c);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "track/group.h"
+
+#include <stdlib.h>
+
+#define PATTERNS_MAX 1024
+#define CLIENTS_MAX 8192
+#define SERVICES_MAX 256
+#define BURSTS_MAX 2048
+
+/* A process that closes all that it has needs no longer for the next one. */
+#define BURST_PAUSE_NS 100000000ull
+
+struct groups *groups_new(void)
+{
+	struct groups *g = calloc(1, sizeof(*g));
+
+	if (!g)
+		return NULL;
+	if (!keyed_init(&g->patterns, PATTERNS_MAX, sizeof(struct pattern_group)) &&
+	    !keyed_init(&g->clients, CLIENTS_MAX, sizeof(struct client)) &&
+	    !keyed_init(&g->services, SERVICES_MAX, sizeof(struct service)) &&
+	    !keyed_init(&g->bursts, BURSTS_MAX, sizeof(struct burst)) &&
+	    !keyed_init(&g->incidents, INCIDENTS_MAX, sizeof(struct incident)))
+		return g;
+	groups_free(g);
+	return NULL;
+}
+
+void groups_free(struct groups *g)
+{
+	if (!g)
+		return;
+	keyed_free(&g->patterns);
+	keyed_free(&g->clients);
+	keyed_free(&g->services);
+	keyed_free(&g->bursts);
+	keyed_free(&g->incidents);
+	free(g);
+}
+
+static uint64_t task_key(const struct wst_task *task)
+{
+	return key_add_number(key_add_number(0, task->tgid), task->start_ns);
+}
+
+static const struct conn *closed_here(const struct session *s)
+{
+	for (unsigned int i = 0; i < s->leg_count; i++)
+		if (s->legs[i]->closed_by_process && s->legs[i]->closer.tgid)
+			return s->legs[i];
+	return NULL;
+}
+
+void groups_note_closing(struct groups *g, const struct session *s)
+{
+	const struct conn *c = closed_here(s);
+	struct burst *b = c ? keyed_obtain(&g->bursts, task_key(&c->closer)) : NULL;
+
+	if (!b)
+		return;
+	if (!b->count || c->closer_ns > b->last_ns + BURST_PAUSE_NS) {
+		b->first_ns = c->closer_ns;
+		b->count = 0;
+	}
+	b->count++;
+	if (c->closer_ns > b->last_ns)
+		b->last_ns = c->closer_ns;
+}
+
+const struct burst *groups_burst(const struct groups *g, const struct wst_task *task, uint64_t ts_ns)
+{
+	const struct burst *b = keyed_find(&g->bursts, task_key(task));
+
+	if (!b || ts_ns + BURST_PAUSE_NS < b->first_ns || ts_ns > b->last_ns + BURST_PAUSE_NS)
+		return NULL;
+	return b;
+}
+
+void groups_note_failed_connect(struct groups *g, const struct conn *c)
+{
+	struct failed_connect *f = &g->failed[g->failed_count++ % FAILED_CONNECTS];
+
+	*f = (struct failed_connect){
+		.began_ns = c->connect_ns ? c->connect_ns : c->first_seen_ns,
+		.ended_ns = c->closed_ns,
+		.tuple = c->tuple,
+		.tgid = c->owner.tgid,
+		.error = c->error ? c->error : c->tcp.error,
+		.syn_retransmits = c->syn_retransmits,
+		.tcp_flags = c->tcp.flags,
+		.backlog_overflow = c->backlog_overflow,
+	};
+}
+
+const struct failed_connect *groups_failed_connect(const struct groups *g, uint32_t tgid,
+						   uint64_t from_ns, uint64_t to_ns)
+{
+	for (uint32_t i = 0; i < FAILED_CONNECTS && i < g->failed_count; i++) {
+		const struct failed_connect *f =
+			&g->failed[(g->failed_count - 1 - i) % FAILED_CONNECTS];
+
+		if (f->tgid == tgid && tgid && f->began_ns >= from_ns && f->began_ns <= to_ns)
+			return f;
+	}
+	return NULL;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Facts over many sessions: which end alike, which end at once, how clients come back, how services
+ * fare, and what of it is an incident. Every table is bounded; the least recently used entry goes
+ * first. Pure.
+ */
+#ifndef TRACK_GROUP_H
+#define TRACK_GROUP_H
+
+#include "track/incident.h"
+#include "track/session.h"
+
+/* Sessions that one process closed at one moment. */
+struct burst {
+	struct keyed_entry entry;
+	uint64_t first_ns, last_ns;
+	uint32_t count;
+};
+
+/* A connection that was tried and never made. */
+struct failed_connect {
+	uint64_t began_ns, ended_ns;
+	struct wst_tuple tuple;
+	uint32_t tgid;
+	uint32_t error; /* errno, 0: closed by the process, which had waited for long enough */
+	uint32_t syn_retransmits, tcp_flags;
+	bool backlog_overflow;
+};
+
+#define FAILED_CONNECTS 256
+
+struct groups {
+	struct keyed patterns; /* struct pattern_group */
+	struct keyed clients; /* struct client */
+	struct keyed services; /* struct service */
+	struct keyed bursts; /* struct burst, by closing process */
+	struct keyed incidents; /* struct incident */
+	struct failed_connect failed[FAILED_CONNECTS]; /* a ring */
+	uint32_t failed_count;
+};
+
+struct groups *groups_new(void); /* NULL: out of memory */
+void groups_free(struct groups *g);
+
+/* The session has begun to end: counts it for the process that closed it, if one did. */
+void groups_note_closing(struct groups *g, const struct session *s);
+/* How many sessions that process closed at the moment of ts_ns; NULL: none that is remembered. */
+const struct burst *groups_burst(const struct groups *g, const struct wst_task *task,
+				 uint64_t ts_ns);
+
+void groups_note_failed_connect(struct groups *g, const struct conn *c);
+/* The last connection that the process failed to make in that time; NULL: none. */
+const struct failed_connect *groups_failed_connect(const struct groups *g, uint32_t tgid,
+						   uint64_t from_ns, uint64_t to_ns);
+
+#endif

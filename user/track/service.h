@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What many connections to one address have in common: how many handshakes fail, and how they are
+ * spread over the backends behind a proxy. Pure.
+ */
+#ifndef TRACK_SERVICE_H
+#define TRACK_SERVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "track/keyed.h"
+
+#define SERVICE_ATTEMPTS 256
+#define SERVICE_CAUSES 4
+#define SERVICE_BACKENDS 8
+
+struct service_endpoint {
+	uint8_t address[16];
+	uint16_t port;
+};
+
+struct service_attempt {
+	uint64_t ts_ns;
+	const char *cause; /* id of the cause of a failure, static; NULL: it opened */
+};
+
+struct service_backend {
+	struct service_endpoint endpoint;
+	uint32_t taken; /* new sessions since all backends that take any are known */
+	uint32_t open; /* sessions at the moment */
+	bool counted; /* it took a session since the spread was forgotten */
+	uint64_t used_ns;
+};
+
+struct service {
+	struct keyed_entry entry;
+	struct service_endpoint endpoint;
+	struct service_attempt attempts[SERVICE_ATTEMPTS]; /* a ring */
+	uint32_t attempt_count, attempt_next;
+	struct service_backend backends[SERVICE_BACKENDS];
+	uint32_t backend_count;
+};
+
+/* Of the last minute. */
+struct service_failures {
+	uint32_t attempts, failed;
+	uint64_t first_ns; /* first failure */
+	struct {
+		const char *cause;
+		uint32_t count;
+	} causes[SERVICE_CAUSES]; /* most frequent first; NULL ends the list */
+};
+
+void service_note_attempt(struct service *s, const struct service_attempt *attempt);
+struct service_failures service_failures(const struct service *s, uint64_t now_ns);
+
+void service_note_open(struct service *s, const struct service_endpoint *backend, uint64_t ts_ns);
+void service_note_end(struct service *s, const struct service_endpoint *backend);
+/* A backend restarts or leaves: what was counted says nothing about how sessions are spread. */
+void service_forget_spread(struct service *s);
+/* The backend that gets far more sessions than the others, and the one with fewest; false: even. */
+bool service_is_uneven(const struct service *s, const struct service_backend **ret_most,
+		       const struct service_backend **ret_least);
+/* New sessions that were counted. */
+uint32_t service_taken(const struct service *s);
+
+#endif
