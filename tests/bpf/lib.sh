@@ -6,8 +6,8 @@
 
 WSTRACE=${WSTRACE:-$PWD/build/wstrace}
 PEER=$PWD/tests/bpf/peer.py
-# A port of our own: the tracer sees every namespace of this machine.
-PORT=17900
+# A port of our own: the tracer sees every namespace of this machine, also those of another run of these tests.
+PORT=$((10000 + $$ % 10000))
 NAMES=wst-$$
 CLIENT=$NAMES-client SERVER=$NAMES-server
 READY_SECONDS=30
@@ -32,6 +32,15 @@ remove_netns() {
 		[ -e "/run/netns/$netns" ] || continue
 		for pid in $(ip netns pids "$netns"); do kill -9 "$pid" 2>/dev/null || true; done
 		ip netns del "$netns"
+	done
+}
+
+# What a run that was killed left behind: its pid is in the name.
+sweep() {
+	local netns pid
+	for netns in $(ip netns list | sed -nE 's/^(wst-[0-9]+-(client|server))( .*)?$/\1/p'); do
+		pid=${netns#wst-}
+		[ -e "/proc/${pid%%-*}" ] || ip netns del "$netns"
 	done
 }
 

@@ -7,7 +7,7 @@
 #
 # Each test plays one conversation (peer.py), traces it, and says what has to come out.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 . tests/bpf/lib.sh
 . tests/bpf/test_frames.sh
 . tests/bpf/test_owner.sh
@@ -20,6 +20,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 1
 fi
 
+sweep
 ALL_WORK=$(mktemp -d)
 trap 'rm -rf "$ALL_WORK"' EXIT
 trap 'exit 130' INT TERM HUP

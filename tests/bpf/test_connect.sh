@@ -37,7 +37,7 @@ test_connect_unreachable_neighbour() {
 		expect_cause connect.unreachable
 }
 
-# ENETUNREACH comes before the socket leaves TCP_CLOSE.
+# Fails inside of connect(), before there is a SYN.
 test_connect_no_route() {
 	tracing && talk c.connect=198.19.0.1 && peer_said "unreachable" &&
 		expect_cause connect.unreachable

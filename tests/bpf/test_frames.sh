@@ -117,7 +117,6 @@ test_ipv4_mapped() {
 }
 
 test_plain_http_says_nothing() {
-	PORT=8080
 	tracing && talk listen connect "c.ascii=GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n" s.read_head \
 		"s.ascii=HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok" c.read_head \
 		"c.ascii=POST /form HTTP/1.1\\r\\nContent-Length: 1\\r\\n\\r\\nx" s.read_head \

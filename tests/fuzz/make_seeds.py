@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""make_seeds.py RECORDING_TEXT: writes the seeds of tests/fuzz/corpus that are made, not found.
+"""make_seeds.py RECORDING_TEXT [FOLDER]: writes the seeds of tests/fuzz/corpus that are made, not found.
 
 RECORDING_TEXT is build/tests/replay/recording_text, which turns the cases of tests/replay into records.
 Files found by fuzzing are named found-*; this script leaves them alone.
@@ -13,6 +13,7 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+CORPUS = os.path.join(HERE, "corpus")
 CASES = os.path.join(HERE, "..", "replay", "cases")
 SEED_BYTES_MAX = 4096
 
@@ -25,7 +26,7 @@ TEXT, SECRET, REDACT, COLOUR = 1, 2, 4, 8  # flags of fuzz_pipeline
 
 
 def write(target, name, data):
-    folder = os.path.join(HERE, "corpus", target)
+    folder = os.path.join(CORPUS, target)
     os.makedirs(folder, exist_ok=True)
     assert len(data) <= SEED_BYTES_MAX, name
     with open(os.path.join(folder, name), "wb") as f:
@@ -158,8 +159,10 @@ def make_recording():
 
 
 def main():
-    if len(sys.argv) != 2:
+    global CORPUS
+    if len(sys.argv) not in (2, 3):
         raise SystemExit(__doc__)
+    CORPUS = sys.argv[2] if len(sys.argv) == 3 else CORPUS
     make_walk()
     make_http()
     make_recording()

@@ -37,6 +37,7 @@ enum field_kind {
 	FIELD_BYTES, /* as text, with the length in a field of its own */
 	FIELD_HEX_BYTES,
 	FIELD_STRUCT,
+	FIELD_PAD, /* never printed */
 };
 
 struct word {
@@ -62,6 +63,8 @@ struct record_type {
 
 extern const struct record_type record_types[];
 extern const struct field header_fields[];
+/* NULL, or the type of record with a field that record_types.c does not know. */
+const char *notation_is_whole(void);
 
 /* Prints one record. -1 for a record of no known type or of a wrong size. */
 int notation_print(FILE *to, const struct wst_event *record);

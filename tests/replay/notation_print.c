@@ -186,7 +186,8 @@ static void print_fields(struct printer *p, const char *prefix, const struct fie
 			 const uint8_t *base)
 {
 	for (; f->kind != FIELD_END; f++)
-		if (!all_zero(base + f->offset, f->size) || !strcmp(f->name, "direction"))
+		if (f->kind != FIELD_PAD &&
+		    (!all_zero(base + f->offset, f->size) || !strcmp(f->name, "direction")))
 			print_field(p, prefix, f, base);
 }
 

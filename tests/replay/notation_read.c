@@ -223,7 +223,7 @@ static const struct field *find_field(const struct field *f, const char *name, s
 		if (strlen(f->name) != part || strncmp(f->name, name, part))
 			continue;
 		if (!dot)
-			return f->kind == FIELD_STRUCT ? NULL : f;
+			return f->kind == FIELD_STRUCT || f->kind == FIELD_PAD ? NULL : f;
 		if (f->kind != FIELD_STRUCT)
 			return NULL;
 		*base += f->offset;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The fields of every record, in the order in which they are printed. */
+/* The fields of every record, in the order in which they are printed; all of them: see notation_is_whole(). */
 #include "notation.h"
 
 #define COMMON(type, member) \
@@ -20,6 +20,7 @@
 	}
 #define ADDRESS(type, member) PLAIN(type, member, FIELD_ADDRESS)
 #define TEXT(type, member) PLAIN(type, member, FIELD_TEXT)
+#define PAD(type, member) PLAIN(type, member, FIELD_PAD)
 #define SIZED(type, member, len_member, kind_)                        \
 	{                                                             \
 		.name = #member, .kind = kind_, COMMON(type, member), \
@@ -117,6 +118,9 @@ static const struct word walk_flags[] = {
 	{ "JOINED", WST_WALK_JOINED },
 	{ "STOPPED", WST_WALK_STOPPED },
 	{ "INSIDE", WST_WALK_INSIDE },
+	{ "PING_PENDING", WST_WALK_PING_PENDING },
+	{ "PONG_PENDING", WST_WALK_PONG_PENDING },
+	{ "DATA_PENDING", WST_WALK_DATA_PENDING },
 	{ 0 },
 };
 
@@ -164,6 +168,7 @@ static const struct field http_fields[] = {
 	NUMBER(wst_http_event, head_seq),
 	NUMBER(wst_http_event, offset),
 	SIZED(wst_http_event, data, len, FIELD_BYTES),
+	PAD(wst_http_event, pad),
 	END,
 };
 
@@ -176,6 +181,7 @@ static const struct field frame_fields[] = {
 	SIZED(wst_frame_event, header, header_len, FIELD_HEX_BYTES),
 	NUMBER(wst_frame_event, offset),
 	SIZED(wst_frame_event, data, len, FIELD_BYTES),
+	PAD(wst_frame_event, pad),
 	END,
 };
 
@@ -228,6 +234,14 @@ static const struct field tcp_fields[] = {
 	NUMBER(wst_tcp_facts, tls_alert_out),
 	NUMBER(wst_tcp_facts, state_count),
 	NUMBERS(wst_tcp_facts, states, WST_STATE_HISTORY, FIELD_NUMBER, states),
+	TIME(wst_tcp_facts, zero_window_since_ns),
+	NUMBER(wst_tcp_facts, zero_window_ns),
+	TIME(wst_tcp_facts, busy_since_ns),
+	NUMBER(wst_tcp_facts, largest_acked_segment),
+	NUMBER(wst_tcp_facts, resent_segment),
+	NUMBER(wst_tcp_facts, sacked_segments),
+	NUMBER(wst_tcp_facts, soft_error),
+	PAD(wst_tcp_facts, pad),
 	END,
 };
 
@@ -242,6 +256,10 @@ static const struct field walk_fields[] = {
 	TIME(wst_walk_facts, last_pong_ns),
 	NUMBER(wst_walk_facts, losses),
 	NUMBER(wst_walk_facts, ping_rtt_us),
+	NUMBER(wst_walk_facts, unanswered_pings),
+	TIME(wst_walk_facts, unanswered_since_ns),
+	NUMBER(wst_walk_facts, last_data_bytes),
+	NUMBER(wst_walk_facts, silence_ms),
 	END,
 };
 
@@ -280,6 +298,7 @@ static const struct field drop_fields[] = {
 	STRUCT(wst_drop_event, tuple, "tuple", tuple_fields),
 	NUMBER(wst_drop_event, reason),
 	HEX(wst_drop_event, tcp_flags),
+	PAD(wst_drop_event, pad),
 	END,
 };
 
@@ -327,6 +346,7 @@ const struct record_type record_types[] = {
 	{ "reset", WST_EV_RESET, sizeof(struct wst_reset_event), reset_fields },
 	{ "error", WST_EV_ERROR, sizeof(struct wst_error_event), error_fields },
 	{ "end", WST_EV_END, sizeof(struct wst_end_event), end_fields },
+	{ "closing", WST_EV_CLOSING, sizeof(struct wst_end_event), end_fields },
 	{ "exit", WST_EV_EXIT, sizeof(struct wst_exit_event), exit_fields },
 	{ "signal", WST_EV_SIGNAL, sizeof(struct wst_signal_event), signal_fields },
 	{ "oom", WST_EV_OOM, sizeof(struct wst_oom_event), oom_fields },
@@ -339,3 +359,21 @@ const struct record_type record_types[] = {
 	{ "tick", WST_EV_TICK, sizeof(struct wst_event), no_fields },
 	{ 0 },
 };
+
+static size_t bytes_named(const struct field *f)
+{
+	size_t sum = 0;
+
+	for (; f->kind != FIELD_END; f++)
+		sum += f->len_size + (f->kind == FIELD_STRUCT ? bytes_named(f->fields) : f->size);
+	return sum;
+}
+
+const char *notation_is_whole(void)
+{
+	for (const struct record_type *t = record_types; t->name; t++)
+		/* the compiler ends a record at a multiple of its largest field */
+		if ((sizeof(struct wst_event) + bytes_named(t->fields) + 7) / 8 * 8 != t->size)
+			return t->name;
+	return NULL;
+}

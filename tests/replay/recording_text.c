@@ -156,6 +156,13 @@ static int dump(const char *path)
 
 int main(int argc, char **argv)
 {
+	const char *incomplete = notation_is_whole();
+
+	if (incomplete) {
+		fprintf(stderr, "tests/replay/record_types.c does not name all of \"%s\"\n",
+			incomplete);
+		return EXIT_FAILURE;
+	}
 	if (argc == 4 && !strcmp(argv[1], "pack"))
 		return pack(argv[2], argv[3], false);
 	if (argc == 4 && !strcmp(argv[1], "records"))

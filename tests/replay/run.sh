@@ -7,9 +7,9 @@
 #   tests/replay/run.sh --update [NAME]  writes the lines as they are now; look at the difference before you keep it
 #   tests/replay/run.sh --add NAME FILE  makes a case of a recording by `wstrace record FILE`
 #
-# Besides, every line has to follow the JSON Schema, and every rule needs a case.
+# Besides, every line has to follow the JSON Schema, every rule needs a case, and the fuzzers' seeds are made of the cases.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 
 BUILD=${WSTRACE_BUILD:-$PWD/build}
 WSTRACE=${WSTRACE:-$BUILD/wstrace}
@@ -21,7 +21,7 @@ passed=0 failed=0
 fail() {
 	failed=$((failed + 1))
 	echo "FAIL $1"
-	[ -z "${2:-}" ] || sed 's/^/     /' <<<"$2"
+	[ -z "${2:-}" ] || echo "     ${2//$'\n'/$'\n     '}"
 }
 
 # One line a JSON object, keys in order: what a difference shows is a difference.
@@ -69,6 +69,17 @@ check_every_rule_has_a_case() {
 	fi
 }
 
+# The fuzzers' seeds hold records as they were when the seeds were made.
+check_seeds() {
+	local difference
+	if difference=$(/usr/bin/python3 tests/fuzz/make_seeds.py "$TOOL" "$work/corpus" 2>&1 &&
+		diff -qr tests/fuzz/corpus "$work/corpus" | grep -v '^Only in tests/fuzz/corpus/.*: found-'); then
+		fail "seeds are not as tests/fuzz/make_seeds.py makes them: run it" "$difference"
+	else
+		passed=$((passed + 1))
+	fi
+}
+
 add_case() {
 	"$TOOL" dump "$2" >"$CASES/$1.txt" && lines_of "$CASES/$1.txt" >"$CASES/$1.jsonl" && cat "$CASES/$1.jsonl"
 }
@@ -91,6 +102,9 @@ for case in "$CASES"/*"${1:-}"*.txt; do
 	[ ! -e "$case" ] || run_case "$(basename "$case" .txt)"
 done
 check_schema
-[ -n "${1:-}" ] || check_every_rule_has_a_case
+if [ -z "${1:-}" ]; then
+	check_every_rule_has_a_case
+	check_seeds
+fi
 echo "replay: $passed passed, $failed failed, 0 skipped"
 [ "$failed" -eq 0 ]

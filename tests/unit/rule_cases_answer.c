@@ -169,6 +169,30 @@ static void no_answer(struct story *st)
 	story_unanswered(st);
 }
 
+static void refused_sid(struct story *st)
+{
+	story_answered(st, 400);
+	for (unsigned int i = 0; i < st->s.leg_count; i++)
+		snprintf(st->conns[i].handshake.path, sizeof(st->conns[i].handshake.path),
+			 "/socket.io/");
+}
+
+static void unknown_sid(struct story *st)
+{
+	refused_sid(st);
+	diagnose_open(&st->s, st->track);
+	st->conns[STORY_BACKEND_LEG].tuple.local_port++;
+	diagnose_open(&st->s, st->track);
+}
+
+/* No other backend is known. */
+static void unknown_sid_blur(struct story *st)
+{
+	story_done(st);
+	story_begin(st, STORY_PROXIED);
+	refused_sid(st);
+}
+
 static const struct rule_case cases[] = {
 	{ "upgrade.headers_not_forwarded", CONFIDENCE_HIGH, STORY_PROXIED, not_forwarded,
 	  not_forwarded_blur },
@@ -181,6 +205,8 @@ static const struct rule_case cases[] = {
 	{ "upgrade.not_a_websocket_request", CONFIDENCE_HIGH, STORY_DIRECT, stripped,
 	  stripped_blur },
 	{ "upgrade.wrong_route", CONFIDENCE_HIGH, STORY_DIRECT, html_page, html_page_blur },
+	{ "upgrade.session_unknown", CONFIDENCE_HIGH, STORY_PROXIED, unknown_sid,
+	  unknown_sid_blur },
 	{ "upgrade.bad_request", CONFIDENCE_HIGH, STORY_DIRECT, answer_400, other_status },
 	{ "upgrade.rate_limited", CONFIDENCE_HIGH, STORY_DIRECT, answer_429, other_status },
 	{ "upgrade.bad_gateway", CONFIDENCE_HIGH, STORY_PROXIED, answer_502, no_backend },

@@ -2,6 +2,10 @@
 #include "rule_cases.h"
 
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "events.h"
 
 static void restart(struct story *st)
 {
@@ -79,7 +83,80 @@ static void exited_blur(struct story *st)
 	st->conns[STORY_SERVER_LEG].closer_exiting = false;
 }
 
+#define CONTAINER \
+	"/docker/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void stopped_by(struct story *st, uint32_t sender_tgid, const char *sender_comm)
+{
+	struct events *e = events_new();
+
+	ev_signal(e, STORY_SERVER_PID, SIGKILL, sender_tgid, sender_comm)->h.ts_ns =
+		STORY_END_NS - STORY_MS;
+	if (track_apply(st->track, e->records[0]))
+		abort();
+	events_free(e);
+	story_died(st, STORY_SERVER_LEG, SIGKILL);
+}
+
+static void container(struct story *st)
+{
+	story_process(st, STORY_SERVER_PID, 7, 1000, CONTAINER);
+	stopped_by(st, 900, "runc");
+}
+
+/* The kernel killed it, for a reason that was not seen. */
+static void container_blur(struct story *st)
+{
+	story_done(st);
+	story_begin(st, STORY_DIRECT);
+	story_process(st, STORY_SERVER_PID, 7, 1000, CONTAINER);
+	stopped_by(st, 0, "");
+}
+
+static void proxy_dies(struct story *st)
+{
+	story_signal(st, STORY_PROXY_PID, SIGTERM, 1, -50);
+	story_died(st, STORY_PROXY_OUT, SIGTERM);
+}
+
+/* Any of the two: that it was a proxy is not seen. */
+static void proxy_dies_blur(struct story *st)
+{
+	story_done(st);
+	story_begin(st, STORY_DIRECT);
+	story_signal(st, STORY_SERVER_PID, SIGTERM, 1, -50);
+	story_died(st, STORY_SERVER_LEG, SIGTERM);
+}
+
+static void worker_retires(struct story *st)
+{
+	struct events *e = events_new();
+	struct wst_exit_event *exit;
+
+	story_fin(st, STORY_PROXY_OUT);
+	story_fin(st, STORY_PROXY_IN);
+	ev_process(e, 299, "nginx", "/");
+	exit = ev_exit(e, STORY_PROXY_PID, 0);
+	exit->h.ts_ns = STORY_END_NS + 5 * STORY_MS;
+	exit->parent_tgid = 299;
+	memcpy(exit->comm, "nginx", 6);
+	for (size_t i = 0; i < e->count; i++)
+		if (track_apply(st->track, e->records[i]))
+			abort();
+	events_free(e);
+}
+
+/* The whole proxy may have been stopped. */
+static void worker_retires_blur(struct story *st)
+{
+	story_exit(st, 299, 0, 6);
+}
+
 static const struct rule_case cases[] = {
+	{ "session.container_stopped", CONFIDENCE_HIGH, STORY_DIRECT, container, container_blur },
+	{ "session.proxy_exited", CONFIDENCE_HIGH, STORY_PROXIED, proxy_dies, proxy_dies_blur },
+	{ "session.proxy_worker_shutdown", CONFIDENCE_HIGH, STORY_PROXIED, worker_retires,
+	  worker_retires_blur },
 	{ "session.service_restart", CONFIDENCE_HIGH, STORY_DIRECT, restart, restart_blur },
 	{ "session.process_oom_killed", CONFIDENCE_HIGH, STORY_DIRECT, oom, killed_by_nobody },
 	{ "session.process_killed", CONFIDENCE_HIGH, STORY_DIRECT, killed, killed_by_nobody },

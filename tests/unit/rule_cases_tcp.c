@@ -108,6 +108,7 @@ const struct rule_cases rule_cases_tcp = { cases, sizeof(cases) / sizeof(cases[0
 static const struct rule_cases *const all[] = {
 	&rule_cases_connect, &rule_cases_answer, &rule_cases_upgrade,
 	&rule_cases_process, &rule_cases_close,	 &rule_cases_tcp,
+	&rule_cases_path,    &rule_cases_timer,	 &rule_cases_incident,
 };
 
 void rule_cases_each(void (*fn)(const struct rule_case *c))

@@ -83,7 +83,7 @@ static void fill_end(struct conn *c)
 {
 	static const uint8_t states[] = { 1, 7 };
 
-	c->has_end = true;
+	c->has_end = c->has_facts = true;
 	c->tcp.bytes_in = c->tcp.bytes_out = 100;
 	c->tcp.last_segment_in_ns = STORY_END_NS;
 	c->tcp.srtt_us = 150;
@@ -167,6 +167,10 @@ void story_done(struct story *st)
 
 const struct verdict *story_verdict(struct story *st)
 {
+	if (st->incident.count) {
+		diagnose_incident(&st->incident, st->track, &st->v);
+		return &st->v;
+	}
 	session_refresh(&st->s, 0, 0);
 	diagnose_session(&st->s, st->track, &st->v);
 	return &st->v;

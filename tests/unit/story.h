@@ -55,6 +55,7 @@ struct story {
 	struct session s;
 	struct track *track;
 	struct verdict v;
+	struct incident incident; /* told instead of the session if its count is not 0 */
 };
 
 /*
@@ -98,6 +99,12 @@ void story_exit(struct story *st, uint32_t tgid, uint32_t wait_status, int at_ms
 void story_oom(struct story *st, uint32_t tgid);
 void story_process(struct story *st, uint32_t tgid, uint32_t fds_used, uint32_t fds_limit,
 		   const char *cgroup);
+
+/*
+ * Sessions that ended just like this one, in its time before, each in its turn: opened open_ms
+ * earlier than its forerunner had been, with its last payload payload_ms earlier.
+ */
+void story_forerunners(struct story *st, unsigned int count, int open_ms, int payload_ms);
 
 /* Detail of the evidence with that name, or NULL. */
 const char *story_evidence(const struct story *st, const char *fact);

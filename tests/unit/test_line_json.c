@@ -250,7 +250,7 @@ TEST(line_json, refused_connection)
 
 	story_begin(&st, STORY_CLIENT_ONLY);
 	story_unconnected(&st, 111);
-	st.conns[0].has_end = false;
+	st.conns[0].has_end = st.conns[0].has_facts = false;
 	o = end_line(&st);
 	CHECK_TEXT(o, "event/name", "connect_failed");
 	CHECK_TEXT(o, "message",
@@ -415,6 +415,23 @@ TEST(line_json, never_too_long)
 	}
 }
 
+static void check_incident_line(struct story *st, const char *id)
+{
+	struct line_context ctx = context(st);
+	cJSON *o;
+
+	story_verdict(st);
+	o = parse_line(line_incident(&ctx, &st->incident, &st->v));
+	CHECK_TEXT(o, "event/name", "incident");
+	CHECK_TEXT(o, "cause/id", id);
+	CHECK_TEXT(o, "incident/state", "started");
+	CHECK(number_at(o, "incident/count") == 12);
+	CHECK_TEXT(o, "incident/service/path", "/chat");
+	CHECK(cJSON_IsArray(at(o, "incident/troubleshooting_steps")));
+	CHECK(!at(o, "session") && !at(o, "legs") && !at(o, "error"));
+	cJSON_Delete(o);
+}
+
 static void check_line_of(const struct rule_case *c)
 {
 	bool clean = strcmp(c->id, "session.normal") == 0;
@@ -425,6 +442,11 @@ static void check_line_of(const struct rule_case *c)
 	test_note("%s", c->id);
 	story_begin(&st, c->shape);
 	c->happen(&st);
+	if (st.incident.count) {
+		check_incident_line(&st, c->id);
+		story_done(&st);
+		return;
+	}
 	o = end_line(&st);
 	level = text_at(o, "level");
 	CHECK_TEXT(o, "cause/id", c->id);

@@ -88,7 +88,7 @@ static bool id_is_well_formed(const char *id)
 	const char *dot = strchr(id, '.');
 
 	if (!dot || (strncmp(id, "connect.", 8) && strncmp(id, "upgrade.", 8) &&
-		     strncmp(id, "session.", 8)))
+		     strncmp(id, "session.", 8) && strncmp(id, "incident.", 9)))
 		return false;
 	for (const char *p = dot + 1; *p; p++)
 		if (!islower((unsigned char)*p) && !isdigit((unsigned char)*p) && *p != '_')

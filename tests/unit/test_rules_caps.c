@@ -120,7 +120,8 @@ TEST(rules_caps, no_end_record)
 	struct story st;
 
 	story_begin(&st, STORY_SERVER_ONLY);
-	story_fin(&st, 0)->has_end = false;
+	st.conns[0].has_end = st.conns[0].has_facts = false;
+	story_fin(&st, 0);
 	check_capped(&st, "frames_not_followed");
 }
 

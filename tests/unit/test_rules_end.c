@@ -128,8 +128,7 @@ TEST(rules_end, nobody_here_sent_it)
 	story_rst_received(&st, STORY_CLIENT_LEG);
 	story_verdict(&st);
 	CHECK(story_evidence(&st, "not_sent_by_peer") != NULL);
-	CHECK_EQ(st.v.confidence, CONFIDENCE_MEDIUM);
-	check_verdict(&st, "session.peer_reset", BY_NETWORK);
+	check_verdict(&st, "session.firewall_reset", BY_KERNEL);
 }
 
 TEST(rules_end, lost_record_of_the_reset)

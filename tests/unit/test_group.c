@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Facts over many sessions: repetition, habits, spread, incidents. */
+#include "test.h"
+
+#include <string.h>
+
+#include "diagnose/facts.h"
+#include "diagnose/timeouts.h"
+#include "diagnose/rule.h"
+#include "story.h"
+#include "track/group.h"
+
+#define MS 1000000ull
+#define SECOND (1000 * MS)
+
+/* A session that ended at that second, so old, after such a silence. */
+static struct pattern_sample sample(uint64_t ended_s, uint64_t age_ms, uint64_t idle_ms)
+{
+	struct pattern_sample s = { .ended_ns = ended_s * SECOND, .client_messages = 1 };
+
+	s.value_ns[PATTERN_AGE] = age_ms * MS;
+	s.value_ns[PATTERN_IDLE] = idle_ms * MS;
+	s.value_ns[PATTERN_IDLE_OF_CLIENT] = idle_ms * MS;
+	s.value_ns[PATTERN_IDLE_OF_SERVER] = idle_ms * MS;
+	return s;
+}
+
+static struct pattern find_after(const struct pattern_sample *samples, unsigned int count)
+{
+	static struct pattern_group g;
+
+	memset(&g, 0, sizeof(g));
+	for (unsigned int i = 0; i < count; i++)
+		pattern_add(&g, &samples[i]);
+	return pattern_find(&g, &samples[count - 1]);
+}
+
+TEST(pattern, third_time_tells)
+{
+	const struct pattern_sample s[] = { sample(1000, 70000, 60000), sample(1100, 95000, 60010),
+					    sample(1300, 61000, 59800) };
+	struct pattern p = find_after(s, 2);
+
+	CHECK_EQ(p.kind, PATTERN_NONE);
+	p = find_after(s, 3);
+	CHECK_EQ(p.kind, PATTERN_IDLE);
+	CHECK_EQ(p.count, 3);
+	CHECK_EQ(p.spread_ns / MS, 210);
+	CHECK(p.independent && !p.age_too);
+}
+
+TEST(pattern, age_is_told_from_silence)
+{
+	const struct pattern_sample s[] = { sample(1000, 30000, 5000), sample(1100, 30020, 100),
+					    sample(1300, 30010, 17000) };
+
+	CHECK_EQ(find_after(s, 3).kind, PATTERN_AGE);
+}
+
+TEST(pattern, silence_of_one_side)
+{
+	struct pattern_sample s[] = { sample(1000, 70000, 100), sample(1100, 95000, 400),
+				      sample(1300, 61000, 800) };
+
+	for (int i = 0; i < 3; i++)
+		s[i].value_ns[PATTERN_IDLE_OF_CLIENT] = 30 * SECOND + (uint64_t)i * MS;
+	CHECK_EQ(find_after(s, 3).kind, PATTERN_IDLE_OF_CLIENT);
+}
+
+/* Everyone was idle for the same time since all were opened, and ended, at once. */
+TEST(pattern, one_moment_is_no_timer)
+{
+	struct pattern_sample s[3];
+
+	for (unsigned int i = 0; i < 3; i++) {
+		s[i] = sample(1000, 10000 + i, 10000 + i);
+		s[i].ended_ns += i;
+	}
+	CHECK(find_after(s, 3).kind == PATTERN_IDLE && !find_after(s, 3).independent);
+}
+
+TEST(pattern, chance_is_no_timer)
+{
+	struct pattern_sample s[PATTERN_SAMPLES];
+	uint32_t random = 1;
+
+	for (unsigned int i = 0; i < PATTERN_SAMPLES; i++) {
+		random = random * 1103515245 + 12345;
+		s[i] = sample(1000 + i, 1000 + (random >> 8) % 20000, 1000 + (random >> 12) % 9000);
+		CHECK_EQ(find_after(s, i + 1).kind, PATTERN_NONE);
+	}
+}
+
+TEST(pattern, timer_among_other_ends)
+{
+	struct pattern_sample s[20];
+	uint32_t random = 7;
+
+	for (unsigned int i = 0; i < 20; i++) {
+		random = random * 1103515245 + 12345;
+		s[i] = sample(1000 + i, 90000 + (random >> 8) % 900000,
+			      i % 2 ? 60000 : (random >> 12) % 50000);
+	}
+	CHECK_EQ(find_after(s, 20).kind, PATTERN_IDLE);
+	CHECK_EQ(find_after(s, 20).count, 10);
+}
+
+TEST(pattern, short_times_are_no_timers)
+{
+	const struct pattern_sample s[] = { sample(1000, 500, 300), sample(1100, 500, 300),
+					    sample(1300, 500, 300) };
+
+	CHECK_EQ(find_after(s, 3).kind, PATTERN_NONE);
+}
+
+/* Attempts of 10 ms that begin after these pauses. */
+static struct client_habit come_back(const unsigned int *pauses_ms, unsigned int count)
+{
+	static struct client c;
+	uint64_t now_ns = 1000 * SECOND;
+
+	memset(&c, 0, sizeof(c));
+	for (unsigned int i = 0; i <= count; i++) {
+		struct client_attempt a = { .began_ns = now_ns, .ended_ns = now_ns + 10 * MS };
+
+		a.lost = true;
+		client_note(&c, &a);
+		if (i < count)
+			now_ns += (10 + pauses_ms[i]) * MS;
+	}
+	return client_habit(&c);
+}
+
+TEST(client, habits)
+{
+	static const struct {
+		unsigned int pauses_ms[7], count;
+		enum comeback comeback;
+		bool relentless;
+	} cases[] = {
+		{ { 0 }, 0, COMEBACK_UNKNOWN, false },
+		{ { 300 }, 1, COMEBACK_SEEN, false },
+		{ { 10, 20, 10, 15, 12 }, 5, COMEBACK_HAMMERING, true },
+		{ { 10, 20, 10 }, 3, COMEBACK_HAMMERING, false },
+		{ { 3000, 3010, 2990, 3000, 3005 }, 5, COMEBACK_FIXED, true },
+		{ { 30000, 30010, 29990, 30000, 30005 }, 5, COMEBACK_FIXED, false },
+		{ { 1000, 2000, 4000, 8000, 16000 }, 5, COMEBACK_BACKOFF, false },
+		{ { 100, 350, 300, 1100, 2100, 1900, 5000 }, 7, COMEBACK_BACKOFF, false },
+		{ { 9000, 2000, 7000, 1000, 8000 }, 5, COMEBACK_IRREGULAR, false },
+		{ { 400000 }, 1, COMEBACK_LATE, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct client_habit h = come_back(cases[i].pauses_ms, cases[i].count);
+
+		test_note("case %zu", i);
+		CHECK_EQ(h.comeback, cases[i].comeback);
+		CHECK_EQ(h.relentless, cases[i].relentless);
+		CHECK_EQ(h.attempts, cases[i].count);
+	}
+}
+
+TEST(client, leaving_in_good_order_is_no_loss)
+{
+	struct client c = { 0 };
+
+	for (uint64_t i = 0; i < 10; i++) {
+		struct client_attempt a = { .began_ns = i * SECOND, .ended_ns = i * SECOND + MS };
+
+		client_note(&c, &a);
+	}
+	CHECK_EQ(client_habit(&c).comeback, COMEBACK_UNKNOWN);
+	CHECK_EQ(client_habit(&c).attempts, 0);
+}
+
+TEST(client, use_begins_a_new_row)
+{
+	struct client c = { 0 };
+
+	for (uint64_t i = 1; i < 8; i++) {
+		struct client_attempt a = { .began_ns = i * 100 * SECOND,
+					    .ended_ns = i * 100 * SECOND + 99 * SECOND };
+
+		a.served = a.lost = true;
+		client_note(&c, &a);
+	}
+	CHECK_EQ(client_habit(&c).attempts, 1);
+	CHECK(!client_habit(&c).relentless);
+}
+
+static struct service_endpoint backend(uint16_t port)
+{
+	return (struct service_endpoint){ .port = port };
+}
+
+/* New sessions by turns according to weights; true once it is uneven. */
+static bool spread(struct service *s, unsigned int sessions, unsigned int weight_a)
+{
+	const struct service_backend *most, *least;
+	bool uneven = false;
+
+	for (unsigned int i = 0; i < sessions; i++) {
+		struct service_endpoint e = backend(i % (weight_a + 1) == weight_a ? 2 : 1);
+
+		service_note_open(s, &e, i * SECOND);
+		uneven = uneven || service_is_uneven(s, &most, &least);
+	}
+	return uneven;
+}
+
+TEST(service, spread)
+{
+	static struct service s;
+
+	CHECK(!spread(&s, 100, 1));
+	memset(&s, 0, sizeof(s));
+	CHECK(spread(&s, 40, 9));
+	memset(&s, 0, sizeof(s));
+	CHECK(!spread(&s, 11, 9)); /* too few to tell */
+}
+
+/* One restarts, all go to the other; then it takes its turns again, or all of them. */
+TEST(service, restart_is_no_imbalance)
+{
+	const struct service_backend *most, *least;
+	const struct service_endpoint a = backend(1), b = backend(2);
+	static struct service s;
+	unsigned int i;
+
+	memset(&s, 0, sizeof(s));
+	spread(&s, 20, 1);
+	service_forget_spread(&s);
+	for (i = 0; i < 10; i++)
+		service_note_end(&s, &b);
+	for (i = 0; i < 30; i++) {
+		service_note_open(&s, &a, (100 + i) * SECOND);
+		CHECK(!service_is_uneven(&s, &most, &least));
+	}
+	for (i = 0; i < 30; i++) { /* least_conn evens out what is open */
+		service_note_open(&s, &b, (200 + i) * SECOND);
+		CHECK(!service_is_uneven(&s, &most, &least));
+	}
+}
+
+TEST(service, failures_by_cause)
+{
+	static const char *const refused = "connect.refused", *const denied = "upgrade.forbidden";
+	static struct service s;
+	struct service_failures f;
+
+	memset(&s, 0, sizeof(s));
+	for (unsigned int i = 0; i < 20; i++) {
+		struct service_attempt a = { .ts_ns = (1000 + i) * SECOND };
+
+		a.cause = i % 2 ? NULL : i % 4 ? refused : denied;
+		service_note_attempt(&s, &a);
+	}
+	f = service_failures(&s, 1019 * SECOND);
+	CHECK_EQ(f.attempts, 20);
+	CHECK_EQ(f.failed, 10);
+	CHECK_EQ(f.causes[0].count, 5);
+	CHECK_EQ(f.causes[1].count, 5);
+	CHECK(f.causes[2].cause == NULL);
+	CHECK_EQ(service_failures(&s, 1075 * SECOND).attempts, 5);
+}
+
+static unsigned int told(struct keyed *incidents, uint64_t now_ns, enum incident_state state)
+{
+	unsigned int count = 0;
+	struct incident i;
+
+	while (incident_next(incidents, now_ns, false, &i))
+		count += i.state == state;
+	return count;
+}
+
+TEST(incident, begins_grows_ends)
+{
+	struct keyed incidents;
+
+	REQUIRE(!keyed_init(&incidents, 4, sizeof(struct incident)));
+	incident_raise(&incidents, INCIDENT_FAILURE_RATE, 1, 100 * SECOND);
+	CHECK_EQ(told(&incidents, 100 * SECOND, INCIDENT_STARTED), 1);
+	for (uint64_t i = 1; i < 16; i++) {
+		incident_raise(&incidents, INCIDENT_FAILURE_RATE, 1, (100 + i) * SECOND);
+		CHECK_EQ(told(&incidents, (100 + i) * SECOND, INCIDENT_ONGOING), i == 3 || i == 15);
+	}
+	CHECK_EQ(incident_next_due_ns(&incidents), 175 * SECOND);
+	CHECK_EQ(told(&incidents, 174 * SECOND, INCIDENT_ENDED), 0);
+	CHECK_EQ(told(&incidents, 175 * SECOND, INCIDENT_ENDED), 1);
+	CHECK_EQ(incident_next_due_ns(&incidents), 0);
+	keyed_free(&incidents);
+}
+
+TEST(incident, process_is_told_once_all_sessions_are_known)
+{
+	struct keyed incidents;
+	struct incident i;
+
+	REQUIRE(!keyed_init(&incidents, 4, sizeof(struct incident)));
+	incident_raise(&incidents, INCIDENT_PROCESS_EXIT, 1, 100 * SECOND);
+	CHECK_EQ(incident_next_due_ns(&incidents), 0); /* one session has its own verdict */
+	incident_raise(&incidents, INCIDENT_PROCESS_EXIT, 1, 100 * SECOND + MS);
+	CHECK(!incident_next(&incidents, 101 * SECOND, false, &i));
+	CHECK(incident_next(&incidents, 101 * SECOND, true, &i));
+	CHECK_EQ(i.count, 2);
+	CHECK(!incident_next(&incidents, 200 * SECOND, true, &i));
+	keyed_free(&incidents);
+}
+
+TEST(keyed, stays_within_its_bounds)
+{
+	struct keyed k;
+
+	REQUIRE(!keyed_init(&k, 100, sizeof(struct burst)));
+	for (uint64_t key = 1; key <= 1000; key++) {
+		CHECK(keyed_obtain(&k, key) != NULL);
+		CHECK(keyed_obtain(&k, 1) != NULL); /* in use: stays */
+	}
+	CHECK_EQ(k.count, 100);
+	CHECK(keyed_find(&k, 1) != NULL);
+	CHECK(keyed_find(&k, 1000) != NULL);
+	CHECK(keyed_find(&k, 500) == NULL);
+	keyed_free(&k);
+}
+
+TEST(timeouts, are_found_by_value_and_place)
+{
+	const struct known_timeout *t =
+		timeout_next(NULL, 59800 * MS, false, TIMEOUT_NETWORK, TIMEOUT_FIN);
+
+	REQUIRE(t != NULL);
+	CHECK_STR(t->product, "AWS ALB");
+	CHECK(timeout_next(t, 59800 * MS, false, TIMEOUT_NETWORK, TIMEOUT_FIN) == NULL);
+	CHECK(timeout_next(NULL, 59300 * MS, false, TIMEOUT_NETWORK, TIMEOUT_FIN) == NULL);
+	CHECK(timeout_next(NULL, 59800 * MS, true, TIMEOUT_NETWORK, TIMEOUT_FIN) == NULL);
+	CHECK(timeout_is_round(59750 * MS) && timeout_is_round(5003 * MS));
+	CHECK(!timeout_is_round(59200 * MS) && !timeout_is_round(5400 * MS));
+	CHECK(known_proxy_find("nginx") && known_proxy_find("nginx: worker") &&
+	      !known_proxy_find("node"));
+}
+
+TEST(path_template, ids_are_left_out)
+{
+	static const char *const cases[][2] = {
+		{ "/chat", "/chat" },
+		{ "/v1/rooms/42/ws", "/v1/rooms/*/ws" },
+		{ "/lab/idle/3", "/lab/idle/*" },
+		{ "/", "/" },
+		{ "", "" },
+		{ "/session/abcdefghijklmnopqrstuvwxyzabcdef", "/session/*" },
+	};
+	char text[INCIDENT_PATH_BYTES];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		facts_path_template(text, cases[i][0]);
+		CHECK_STR(text, cases[i][1]);
+	}
+}
+
+/* The proxy's own connect() failed between the request and its answer. */
+TEST(gateway, failed_connect_is_evidence)
+{
+	struct conn failed = { .connect_ns = STORY_OPENED_NS - STORY_MS,
+			       .closed_ns = STORY_OPENED_NS - STORY_MS / 2,
+			       .error = 111 };
+	struct story st;
+
+	story_begin(&st, STORY_DIRECT);
+	story_answered(&st, 502);
+	CHECK_EQ(story_verdict(&st)->confidence, CONFIDENCE_MEDIUM);
+	failed.owner.tgid = STORY_SERVER_PID;
+	groups_note_failed_connect(track_groups(st.track), &failed);
+	CHECK_EQ(story_verdict(&st)->confidence, CONFIDENCE_HIGH);
+	CHECK_STR(st.v.rule->id, "upgrade.bad_gateway");
+	REQUIRE(story_evidence(&st, "backend_connect") != NULL);
+	CHECK(strstr(story_evidence(&st, "backend_connect"), "ECONNREFUSED") != NULL);
+	story_done(&st);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Which protocol it is, and what its private codes mean. */
+#include "test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "diagnose/close_code.h"
+#include "diagnose/protocol.h"
+#include "story.h"
+
+static const char *name_of(const char *path, const char *host, const char *subprotocol)
+{
+	struct handshake request = { 0 }, answer = { 0 };
+	const struct protocol *p;
+
+	snprintf(request.path, sizeof(request.path), "%s", path);
+	snprintf(request.host, sizeof(request.host), "%s", host);
+	snprintf(answer.subprotocol, sizeof(answer.subprotocol), "%s", subprotocol);
+	p = protocol_recognise(&request, &answer);
+	return p ? p->name : "";
+}
+
+TEST(protocol, recognised_by_subprotocol_path_or_host)
+{
+	CHECK_STR(name_of("/graphql", "", "graphql-transport-ws"), "graphql-ws");
+	CHECK_STR(name_of("/app/key", "", "graphql-transport-ws"), "graphql-ws");
+	CHECK_STR(name_of("/connection/websocket", "", ""), "Centrifugo");
+	CHECK_STR(name_of("/live/connection/websocket", "", ""), "Centrifugo");
+	CHECK_STR(name_of("/app/0123", "", ""), "Pusher");
+	CHECK_STR(name_of("/", "gateway.discord.gg:443", ""), "Discord");
+	CHECK_STR(name_of("/", "eu1.discord.media", ""), "Discord voice");
+	CHECK_STR(name_of("/echo/123/abcd/websocket", "", ""), "SockJS");
+	CHECK_STR(name_of("/socket.io/", "", ""), "Socket.IO");
+	CHECK_STR(name_of("/cable", "", "actioncable-v1-json"), "ActionCable");
+	CHECK_STR(name_of("/socket/websocket", "", ""), "Phoenix");
+	CHECK_STR(name_of("/x", "", "V5.channel.k8s.io"), "Kubernetes");
+}
+
+TEST(protocol, not_by_resemblance)
+{
+	CHECK_STR(name_of("/chat", "chat.example", ""), "");
+	CHECK_STR(name_of("/application/x", "", ""), "");
+	CHECK_STR(name_of("/", "notdiscord.gg", ""), "");
+	CHECK_STR(name_of("/echo/12/abcd/websocket", "", ""), "");
+	CHECK_STR(name_of("/websocket", "", ""), "");
+	CHECK_STR(name_of("/123/x/websocket", "", ""), "SockJS");
+	CHECK_STR(name_of("", "", "graphql-ws-of-my-own"), "");
+}
+
+TEST(protocol, tables_are_sound)
+{
+	size_t count;
+	const struct protocol *list = protocol_list(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		test_note("%s", list[i].name);
+		CHECK(list[i].subprotocols[0] || list[i].paths[0] || list[i].hosts[0] ||
+		      list[i].path_is);
+		CHECK(list[i].count || list[i].note);
+		for (size_t j = 0; j < list[i].count; j++) {
+			const struct protocol_code *c = &list[i].codes[j];
+
+			CHECK(c->from <= c->to && c->from >= 1000 && c->to <= 4999);
+			CHECK(c->meaning && c->meaning[strlen(c->meaning) - 1] != '.');
+			/* a range must not hide what comes after it */
+			CHECK(protocol_code_find(&list[i], c->from) == c || c->to > c->from);
+		}
+	}
+	CHECK(protocol_code_find(NULL, 4000) == NULL);
+}
+
+static void close_at(struct story *st, const char *path, uint16_t code)
+{
+	story_begin(st, STORY_DIRECT);
+	for (unsigned int i = 0; i < st->s.leg_count; i++)
+		snprintf(st->conns[i].handshake.path, sizeof(st->conns[i].handshake.path), "%s",
+			 path);
+	story_close_frame(st, false, code, "");
+	story_close_frame(st, true, code, "");
+	story_fin(st, STORY_SERVER_LEG);
+}
+
+TEST(protocol, the_same_code_calls_for_different_advice)
+{
+	const struct verdict *v;
+	struct story st;
+
+	close_at(&st, "/connection/websocket", 3500);
+	v = story_verdict(&st);
+	CHECK_STR(verdict_cause_id(v), "session.application_code");
+	CHECK_EQ(v->advice.retry, RETRY_NO);
+	CHECK_EQ(v->advice.category, CATEGORY_AUTH);
+	CHECK(strstr(v->summary, "Centrifugo") && strstr(v->summary, "invalid token"));
+	story_done(&st);
+
+	close_at(&st, "/app/key", 4200);
+	CHECK_EQ(story_verdict(&st)->advice.retry, RETRY_YES);
+	story_done(&st);
+
+	/* unknown protocol: says no more than the code */
+	close_at(&st, "/chat", 4200);
+	v = story_verdict(&st);
+	CHECK_EQ(v->advice.retry, RETRY_BACKOFF);
+	CHECK(!strstr(v->summary, "means"));
+	story_done(&st);
+}
+
+TEST(protocol, go_away_is_a_normal_end_in_sockjs_alone)
+{
+	struct story st;
+
+	close_at(&st, "/echo/000/x/websocket", 3000);
+	CHECK(verdict_is_clean(story_verdict(&st)));
+	story_done(&st);
+
+	close_at(&st, "/chat", 3000);
+	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.policy_violation");
+	CHECK_EQ(st.v.confidence, CONFIDENCE_MEDIUM);
+	story_done(&st);
+
+	close_at(&st, "/connection/websocket", 3008);
+	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.application_code");
+	story_done(&st);
+}

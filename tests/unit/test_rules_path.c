@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Heartbeats and the state of the path: what is like a cause, and is not. */
+#include "test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "events.h"
+#include "story.h"
+
+#define SECONDS(n) ((n)*1000 * STORY_MS)
+
+static struct wst_walk_facts *pings(struct story *st, unsigned int leg, int direction,
+				    uint64_t waited_ns)
+{
+	struct wst_walk_facts *w = &st->conns[leg].walk[direction];
+
+	w->unanswered_pings = 1;
+	w->last_ping_ns = w->unanswered_since_ns = STORY_END_NS - waited_ns;
+	w->ping_rtt_us = 300;
+	return w;
+}
+
+static void check(struct story *st, const char *cause, enum confidence confidence)
+{
+	CHECK_STR(verdict_cause_id(story_verdict(st)), cause);
+	CHECK_EQ(st->v.confidence, confidence);
+	story_done(st);
+}
+
+TEST(rules_path, a_ping_on_its_way_proves_nothing)
+{
+	struct story st;
+
+	story_begin(&st, STORY_DIRECT);
+	story_fin(&st, STORY_SERVER_LEG);
+	pings(&st, STORY_SERVER_LEG, WST_OUT, 40 * STORY_MS);
+	check(&st, "session.closed_without_close_frame", CONFIDENCE_HIGH);
+
+	/* slow answers are usual here */
+	story_begin(&st, STORY_DIRECT);
+	story_fin(&st, STORY_SERVER_LEG);
+	pings(&st, STORY_SERVER_LEG, WST_OUT, SECONDS(2))->ping_rtt_us = 900000;
+	check(&st, "session.closed_without_close_frame", CONFIDENCE_HIGH);
+}
+
+TEST(rules_path, a_pong_that_has_just_come_is_no_stall)
+{
+	struct story st;
+	struct conn *c;
+
+	story_begin(&st, STORY_DIRECT);
+	c = story_rst(&st, STORY_SERVER_LEG, STORY_ABORT_ON_CLOSE);
+	c->walk[WST_OUT].last_ping_ns = STORY_END_NS - 120 * STORY_MS;
+	c->walk[WST_IN].last_pong_ns = STORY_END_NS - 100 * STORY_MS;
+	c->walk[WST_IN].flags |= WST_WALK_PONG_PENDING;
+	check(&st, "session.aborted_with_unread_data", CONFIDENCE_HIGH);
+}
+
+TEST(rules_path, a_close_frame_that_says_otherwise_wins)
+{
+	struct story st;
+
+	story_begin(&st, STORY_DIRECT);
+	pings(&st, STORY_SERVER_LEG, WST_OUT, SECONDS(4));
+	story_close_frame(&st, false, 1000, "bye");
+	story_close_frame(&st, true, 1000, "");
+	story_fin(&st, STORY_SERVER_LEG);
+	check(&st, "session.normal", CONFIDENCE_HIGH);
+
+	story_begin(&st, STORY_DIRECT);
+	pings(&st, STORY_SERVER_LEG, WST_OUT, SECONDS(4));
+	story_close_frame(&st, false, 1011, "exception in handler");
+	story_fin(&st, STORY_SERVER_LEG);
+	check(&st, "session.internal_error", CONFIDENCE_HIGH);
+}
+
+TEST(rules_path, a_close_frame_that_blames_the_heartbeat)
+{
+	struct story st;
+
+	story_begin(&st, STORY_DIRECT);
+	pings(&st, STORY_SERVER_LEG, WST_OUT, SECONDS(20));
+	story_close_frame(&st, false, 1011, "keepalive ping timeout");
+	story_fin(&st, STORY_SERVER_LEG);
+	check(&st, "session.ping_timeout_peer_unresponsive", CONFIDENCE_HIGH);
+
+	/* the pong had come, and was even read, just before the verdict fell */
+	story_begin(&st, STORY_DIRECT);
+	st.conns[STORY_SERVER_LEG].walk[WST_OUT].last_ping_ns = STORY_END_NS - SECONDS(20);
+	st.conns[STORY_SERVER_LEG].walk[WST_IN].last_pong_ns = STORY_END_NS - SECONDS(19);
+	story_close_frame(&st, false, 1011, "keepalive ping timeout");
+	story_fin(&st, STORY_SERVER_LEG);
+	check(&st, "session.ping_timeout_own_stall", CONFIDENCE_HIGH);
+
+	/* nothing is known of any ping */
+	story_begin(&st, STORY_DIRECT);
+	story_close_frame(&st, false, 1011, "keepalive ping timeout");
+	story_fin(&st, STORY_SERVER_LEG);
+	check(&st, "session.internal_error", CONFIDENCE_HIGH);
+}
+
+TEST(rules_path, a_client_may_give_up_on_the_server)
+{
+	struct story st;
+
+	story_begin(&st, STORY_DIRECT);
+	story_fin(&st, STORY_CLIENT_LEG);
+	pings(&st, STORY_CLIENT_LEG, WST_OUT, SECONDS(5));
+	st.conns[STORY_SERVER_LEG].tcp.unread_bytes = 40;
+	story_verdict(&st);
+	CHECK(strstr(st.v.summary, "the server received the pings"));
+	CHECK(strstr(story_evidence(&st, "unread_data"), "chat-server"));
+	check(&st, "session.ping_timeout_peer_unresponsive", CONFIDENCE_HIGH);
+
+	/* seen from the server alone: the client's ping found no pong */
+	story_begin(&st, STORY_SERVER_ONLY);
+	story_fin_received(&st, 0);
+	pings(&st, 0, WST_IN, SECONDS(5));
+	check(&st, "session.ping_timeout_peer_unresponsive", CONFIDENCE_HIGH);
+}
+
+/* The server's own leg is fine: its pings are acknowledged by the proxy. */
+TEST(rules_path, gone_behind_a_proxy)
+{
+	struct story st;
+	struct conn *c;
+
+	story_begin(&st, STORY_PROXIED);
+	pings(&st, STORY_BACKEND_LEG, WST_OUT, SECONDS(5));
+	story_fin(&st, STORY_BACKEND_LEG);
+	c = &st.conns[STORY_PROXY_IN];
+	c->closing.ts_ns = c->closed_ns = c->fin_out_ns = STORY_END_NS + 2 * STORY_MS;
+	c->closed_by_process = true;
+	c->closer = c->owner;
+	c->closing.tcp = c->tcp;
+	c->closing.tcp.unacked_bytes = 12;
+	c->closing.tcp.timeouts = 4;
+	c->closing.tcp.last_segment_in_ns = STORY_END_NS - SECONDS(6);
+	check(&st, "session.ping_timeout_peer_gone", CONFIDENCE_HIGH);
+}
+
+TEST(rules_path, engine_io_says_nothing_but_closes_empty)
+{
+	struct story st;
+	struct conn *c;
+
+	for (int bytes = 1; bytes <= 2; bytes++) {
+		story_begin(&st, STORY_DIRECT);
+		for (unsigned int i = 0; i < 2; i++)
+			snprintf(st.conns[i].handshake.path, 32, "/socket.io/");
+		c = &st.conns[STORY_SERVER_LEG];
+		c->walk[WST_OUT].last_data_ns = STORY_END_NS - SECONDS(8);
+		c->walk[WST_OUT].last_data_bytes = (uint32_t)bytes;
+		story_close_frame(&st, false, 0, NULL);
+		story_close_frame(&st, true, 0, NULL);
+		story_fin(&st, STORY_SERVER_LEG);
+		check(&st, bytes == 1 ? "session.ping_timeout_peer_unresponsive" : "session.normal",
+		      CONFIDENCE_HIGH);
+	}
+}
+
+TEST(rules_path, who_does_not_read_may_close_too)
+{
+	struct story st;
+	struct conn *c;
+
+	story_begin(&st, STORY_DIRECT);
+	story_fin(&st, STORY_CLIENT_LEG);
+	c = &st.conns[STORY_SERVER_LEG];
+	c->tcp.zero_window_since_ns = STORY_END_NS - SECONDS(8);
+	c->tcp.unsent_bytes = 5000;
+	check(&st, "session.closed_without_close_frame", CONFIDENCE_HIGH);
+}
+
+TEST(rules_path, large_segments_passed_before)
+{
+	struct story st;
+	struct conn *c;
+
+	story_begin(&st, STORY_SERVER_ONLY);
+	c = story_timeout(&st, 0);
+	c->tcp.unacked_bytes = 14480;
+	c->tcp.timeouts = c->tcp.retransmits = 5;
+	c->tcp.resent_segment = c->tcp.largest_acked_segment = 1448;
+	c->tcp.busy_since_ns = STORY_END_NS - SECONDS(7);
+	check(&st, "session.network_timeout", CONFIDENCE_HIGH);
+}
+
+TEST(rules_path, drops_of_long_ago)
+{
+	struct story st;
+	struct conn *c;
+
+	story_begin(&st, STORY_SERVER_ONLY);
+	c = story_fin(&st, 0);
+	c->drops = 3;
+	c->drop_reason = STORY_NETFILTER_DROP;
+	c->drop_ns = STORY_END_NS - SECONDS(60);
+	check(&st, "session.closed_without_close_frame", CONFIDENCE_HIGH);
+}
+
+/* ACKs and the peer's last words came after the decision, or the end never came. */
+TEST(rules_path, the_decision_counts_not_the_end)
+{
+	struct conn c = { .cookie = SERVER.cookie };
+	struct events *e = events_new();
+	struct wst_end_event *closing = ev_end(e, &SERVER), *end;
+	struct conn_snapshot at;
+
+	closing->h.type = WST_EV_CLOSING;
+	closing->tcp.unacked_bytes = 40;
+	CHECK(!conn_at_close(&c, &at));
+	CHECK_EQ(conn_apply(&c, &closing->h), 0);
+	CHECK(c.has_facts && !c.has_end);
+	CHECK_EQ(c.tcp.unacked_bytes, 40);
+	events_pass_ms(e, 5000);
+	end = ev_end(e, &SERVER);
+	CHECK_EQ(conn_apply(&c, &end->h), 0);
+	CHECK(c.has_end && c.tcp.unacked_bytes == 0);
+	CHECK(conn_at_close(&c, &at));
+	CHECK_EQ(at.tcp.unacked_bytes, 40);
+	CHECK_EQ(at.ts_ns, closing->h.ts_ns);
+	/* late: END has the last word */
+	CHECK_EQ(conn_apply(&c, &closing->h), 0);
+	CHECK_EQ(c.tcp.unacked_bytes, 0);
+	conn_release(&c);
+	events_free(e);
+}
