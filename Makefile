@@ -21,7 +21,7 @@ endif
 # bpftool and nginx live where only root looks
 export PATH := $(PATH):/usr/sbin:/sbin
 
-ALL_SUITES := unit fuzz replay cli bpf oracle e2e sidecar
+ALL_SUITES := unit fuzz replay cli bpf oracle e2e lab sidecar
 SUITES ?= $(ALL_SUITES)
 
 WSTRACE := $(BUILD)/$(if $(filter 1,$(STATIC)),static/)wstrace
@@ -200,8 +200,10 @@ $(BUILD)/obj/unit/shared.a: $(call objects,unit,$(PURE_SRCS)) $(BUILD)/sources
 $(BUILD)/tests/unit: $(call objects,unit,$(UNIT_SRCS)) $(BUILD)/obj/unit/shared.a
 	$(call link,unit)
 
+# Of user/platform just what reads hostile files: it needs no kernel and no skeleton.
 $(BUILD)/obj/fuzz/shared.a: $(call objects,fuzz,$(PURE_SRCS) $(SHARED_SRCS) \
-		$(filter-out tests/fuzz/fuzz_%,$(FUZZ_SRCS))) $(BUILD)/sources
+		user/platform/recording_reader.c $(filter-out tests/fuzz/fuzz_%,$(FUZZ_SRCS))) \
+		$(BUILD)/sources
 	$(archive)
 
 $(FUZZ_BINS): $(BUILD)/tests/%: $(BUILD)/obj/fuzz/tests/fuzz/%.o $(BUILD)/obj/fuzz/shared.a
@@ -234,10 +236,14 @@ RUN_TESTS = WSTRACE='$(abspath $(WSTRACE))' WSTRACE_STATIC='$(abspath $(BUILD)/s
 test: $(sort $(foreach s,$(SUITES),$(call needs,$(s)))) ## install, build, run all suites (as root), or SUITES="unit replay"
 	$(Q)$(RUN_TESTS) $(SUITES)
 
-## test-SUITE: one suite, with nothing installed: unit fuzz replay cli bpf oracle e2e sidecar
+## test-SUITE: one suite, with nothing installed: unit fuzz replay cli bpf oracle e2e lab sidecar
 .PHONY: $(ALL_SUITES:%=test-%)
 $(ALL_SUITES:%=test-%): test-%: $$(call needs,$$*)
 	$(Q)$(RUN_TESTS) $*
+
+.PHONY: lab
+lab: $(call needs,lab) ## the whole lab of real failures (as root), or SCENARIO=NAME with the stack's own logs
+	$(Q)WSTRACE='$(abspath $(WSTRACE))' node tests/lab/run.js $(if $(SCENARIO),--scenario '$(SCENARIO)')
 
 .PHONY: fuzz
 fuzz: $(FUZZ_BINS) ## fuzz for real, FUZZ_SECONDS=60 for each target

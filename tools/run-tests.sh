@@ -25,6 +25,7 @@ find_command() {
 	unit) command=("$WSTRACE_BUILD/tests/unit") ;;
 	fuzz) command=(tools/run-fuzz.sh replay) ;;
 	e2e) command=(node tests/e2e/run.js) ;;
+	lab) command=(node tests/lab/run.js --fast) ;;
 	*) command=("tests/$1/run.sh") ;;
 	esac
 	if [ -e "${command[-1]}" ] || [ -e "${command[0]}" ]; then return 0; fi

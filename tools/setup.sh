@@ -24,6 +24,7 @@ TEST_PACKAGES=(
 	python3 python3-jsonschema jq # JSON against its schema
 	iproute2 nftables procps curl # namespaces, faults, looking around
 	nginx golang-go golang-github-gorilla-websocket-dev
+	haproxy python3-websockets openssl runc # the lab
 	chromium tshark
 	mmdebstrap debian-archive-keyring # the Docker engine and its base image, in a folder
 	ca-certificates
@@ -95,12 +96,16 @@ forbid_services() {
 	chmod 755 "$POLICY"
 }
 
-# On a machine with systemd, nginx would start at the next boot. Only if this run installed it:
-# one that was there is somebody's.
+# On a machine with systemd, the proxies would start at the next boot. Only if this run installed
+# them: one that was there is somebody's.
 disable_services() {
-	if [ -d /run/systemd/system ] && printf '%s\n' "$@" | grep -qx nginx; then
-		systemctl -q disable nginx.service || true
-	fi
+	local name
+	[ -d /run/systemd/system ] || return 0
+	for name in nginx haproxy; do
+		if printf '%s\n' "$@" | grep -qx "$name"; then
+			systemctl -q disable "$name.service" || true
+		fi
+	done
 }
 
 install_packages() {
@@ -120,12 +125,12 @@ install_packages() {
 
 # The copy of the lock file beside the modules says for which lock file they were installed.
 install_node_modules() {
-	local lock=tests/e2e/package-lock.json have=tests/e2e/node_modules/.installed-lock.json
+	local lock=$1/package-lock.json have=$1/node_modules/.installed-lock.json
 	[ -e "$lock" ] || return 0
 	if cmp -s "$lock" "$have"; then return; fi
-	say "installing Node modules for tests/e2e"
-	(cd tests/e2e && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error >&2) ||
-		die "npm ci failed in tests/e2e"
+	say "installing Node modules for $1"
+	(cd "$1" && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error >&2) ||
+		die "npm ci failed in $1"
 	cp "$lock" "$have"
 }
 
@@ -138,4 +143,7 @@ build | test | all) ;;
 	;;
 esac
 install_packages "$group"
-if [ "$group" != build ]; then install_node_modules; fi
+if [ "$group" != build ]; then
+	install_node_modules tests/e2e
+	install_node_modules tests/lab
+fi

@@ -9,12 +9,12 @@ const { spawn } = require('child_process');
 
 const live = new Set();
 
-function start(namespace, argv, { env = {}, cwd, ipc = false } = {}) {
+function start(namespace, argv, { env = {}, cwd, ipc = false, stdin = 'ignore' } = {}) {
   const wrapped = ['netns', 'exec', namespace.name, 'setpriv', '--pdeathsig', 'KILL', '--', ...argv];
   const child = spawn('ip', wrapped, {
     cwd,
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? ['ipc'] : [])],
+    stdio: [stdin, 'pipe', 'pipe', ...(ipc ? ['ipc'] : [])],
   });
   child.title = argv.slice(0, 2).join(' ');
   child.output = '';

@@ -33,19 +33,20 @@ function requireTools(needed = NEEDED) {
   }
 }
 
-function installModules() {
-  if (fs.existsSync(path.join(HERE, 'node_modules', '.package-lock.json'))) {
+function installModules(folder = HERE) {
+  if (fs.existsSync(path.join(folder, 'node_modules', '.package-lock.json'))) {
     return;
   }
   execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'],
-    { cwd: HERE, stdio: ['ignore', 'ignore', 'inherit'], timeout: 120000 });
+    { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'], timeout: 120000 });
 }
 
-function buildGoBackend() {
-  const binary = path.join(BUILD, 'chat_backend');
+// Builds the Go program of a folder; Go itself knows whether there is anything to do.
+function buildGo(folder, name) {
+  const binary = path.join(BUILD, name);
   fs.mkdirSync(BUILD, { recursive: true });
   execFileSync('go', ['build', '-o', binary, '.'], {
-    cwd: path.join(HERE, 'backend_go'),
+    cwd: folder,
     env: { ...process.env, GOPATH, GO111MODULE: 'off', GOCACHE: path.join(BUILD, 'go_cache') },
     stdio: ['ignore', 'inherit', 'inherit'],
     timeout: 180000,
@@ -53,4 +54,6 @@ function buildGoBackend() {
   return binary;
 }
 
-module.exports = { ROOT, buildGoBackend, installModules, requireTools };
+const buildGoBackend = () => buildGo(path.join(HERE, 'backend_go'), 'chat_backend');
+
+module.exports = { ROOT, buildGo, buildGoBackend, installModules, requireTools };

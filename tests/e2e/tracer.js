@@ -79,4 +79,4 @@ class Tracer {
   }
 }
 
-module.exports = { Tracer };
+module.exports = { END_EVENTS, Tracer };

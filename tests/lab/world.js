@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+
+'use strict';
+
+// The network of one scenario, with addresses of its own, so that every line
+// about them belongs to that scenario. Namespaces and links come into being
+// when they are first asked for:
+//
+//   client ── edge (a load balancer that is not ours) ── proxy ── backend
+//     ├──────────────────────────────────────────────────┘          │
+//     ├──────────────────────── (direct) ───────────────────────────┤
+//     └──────────────── wire (tools/middlebox.py) ──────────────────┘
+
+const fs = require('fs');
+const path = require('path');
+const child = require('../e2e/child');
+const { Namespace, link, ownName } = require('../e2e/netns');
+const { until } = require('../e2e/wait');
+
+// Two runs beside each other mostly take different halves of 198.18.0.0/15. The
+// first 90 networks of each are left to other tests.
+const HALF = `198.${18 + (process.pid % 2)}`;
+const FIRST = 90;
+const MOST = 255 - FIRST;
+
+// Each pair of neighbours: the last byte of the address at either end.
+const LINKS = {
+  'client-proxy': [1, 2],
+  'proxy-backend': [17, 18],
+  'client-backend': [33, 34],
+  'client-edge': [49, 50],
+  'edge-proxy': [65, 66],
+};
+const WIRE = [97, 98];
+
+class World {
+  constructor(number, folder) {
+    this.number = number;
+    if (number > MOST) {
+      throw new Error(`no more than ${MOST} scenarios have addresses`);
+    }
+    this.network = `${HALF}.${FIRST + number}`;
+    this.folder = path.join(folder, `world-${number}`);
+    fs.mkdirSync(this.folder);
+    fs.chmodSync(this.folder, 0o755);
+    this.namespaces = new Map();
+    this.links = new Set();
+    this.cgroups = [];
+    this.children = [];
+    this.endings = [];
+  }
+
+  onStop(work) {
+    this.endings.push(work);
+  }
+
+  // Does this text (of a line) speak of an address of this world?
+  owns(text) {
+    return text.includes(`"${this.network}.`);
+  }
+
+  // A namespace has the sysctls of its role from its first connection on.
+  namespace(role, sysctls = {}) {
+    if (!this.namespaces.has(role)) {
+      this.namespaces.set(role, new Namespace(`${this.number}-${role}`, sysctls));
+    }
+    return this.namespaces.get(role);
+  }
+
+  // Where `from` reaches `to`.
+  address(from, to) {
+    const name = LINKS[`${from}-${to}`] ? `${from}-${to}` : `${to}-${from}`;
+    const [a, b] = name.split('-');
+    const ends = LINKS[name].map((last) => `${this.network}.${last}`);
+    if (!this.links.has(name)) {
+      this.links.add(name);
+      link(this.namespace(a), `to-${b}`, `${ends[0]}/28`, this.namespace(b), `to-${a}`, `${ends[1]}/28`);
+    }
+    return ends[to === b ? 1 : 0];
+  }
+
+  // A wire between two roles that can be told to misbehave.
+  async wire(from, to, options = {}) {
+    const [a, b] = WIRE.map((last) => `${this.network}.${last}`);
+    const switches = Object.entries(options).map(([name, value]) => `--${name.replace(/_/g, '-')}=${value}`);
+    const argv = ['/usr/bin/python3', path.join(__dirname, 'tools/middlebox.py'),
+      this.namespace(from).name, a, this.namespace(to).name, b, ...switches];
+    const box = child.start(this.namespace(from), argv, { stdin: 'pipe' });
+    this.adopt(box, 'middlebox');
+    await child.waitForOutput(box, /carrying/, 10000);
+    return {
+      address: b,
+      set: (name, value) => {
+        box.stdin.write(`set ${name} ${value}\n`);
+        return child.waitForOutput(box, new RegExp(`set ${name} ${value}\n`), 5000);
+      },
+    };
+  }
+
+  adopt(started, title) {
+    started.title = title;
+    this.children.push(started);
+    return started;
+  }
+
+  // A process in the namespace of a role, in that cgroup if one is named. It goes there
+  // by itself, before it can open a socket; `ip netns exec` hides the cgroups from it.
+  start(role, argv, { title, cgroup, ...options } = {}) {
+    const enter = cgroup ? ['/bin/sh', '-c', 'echo $$ >"$0" && exec "$@"',
+      `/proc/${process.pid}/root${cgroup}/cgroup.procs`] : [];
+    const started = child.start(this.namespace(role), [...enter, ...argv], { cwd: this.folder, ...options });
+    return this.adopt(started, title || path.basename(argv[0]));
+  }
+
+  limitMemory(pid, bytes) {
+    const v1 = '/sys/fs/cgroup/memory';
+    const isV1 = fs.existsSync(`${v1}/memory.limit_in_bytes`);
+    const group = path.join(isV1 ? v1 : '/sys/fs/cgroup', ownName(`memory-${this.number}`));
+    fs.mkdirSync(group);
+    this.cgroups.push(group);
+    fs.writeFileSync(path.join(group, isV1 ? 'memory.limit_in_bytes' : 'memory.max'), `${bytes}`);
+    fs.writeFileSync(path.join(group, 'cgroup.procs'), `${pid}`);
+  }
+
+  // What everything here had to say, for those who compare.
+  logs() {
+    const files = fs.readdirSync(this.folder, { recursive: true })
+      .filter((name) => name.endsWith('.log'))
+      .map((name) => [name, fs.readFileSync(path.join(this.folder, name), 'utf8')]);
+    return [...this.children.map((c) => [c.title, c.output]), ...files]
+      .filter(([, text]) => text.trim());
+  }
+
+  async stop() {
+    await Promise.all(this.children.map((c) => {
+      // A stopped process does not hear SIGTERM.
+      attempt(() => c.kill('SIGCONT'));
+      return child.stop(c, 'SIGKILL');
+    }));
+    this.remove();
+  }
+
+  remove() {
+    this.endings.splice(0).forEach((work) => attempt(work));
+    for (const namespace of this.namespaces.values()) {
+      attempt(() => namespace.remove());
+    }
+    this.namespaces.clear();
+    for (const group of this.cgroups.splice(0)) {
+      attempt(() => fs.rmdirSync(group), 20);
+    }
+  }
+}
+
+// A cgroup is busy until its last process has been reaped.
+function attempt(work, times = 1) {
+  for (let i = 1; ; i++) {
+    try {
+      return work();
+    } catch (error) {
+      if (i >= times) {
+        return process.stderr.write(`cleaning up: ${error.message}\n`);
+      }
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    }
+  }
+}
+
+// Waits until that process's namespace has a listener on the port.
+async function listening(pid, port) {
+  const wanted = new RegExp(`:${port.toString(16).toUpperCase().padStart(4, '0')} [0-9A-F:]+ 0A `);
+  const found = await until(() => ['tcp', 'tcp6'].some((file) => {
+    try {
+      return wanted.test(fs.readFileSync(`/proc/${pid}/net/${file}`, 'utf8'));
+    } catch {
+      return false;
+    }
+  }), 10000);
+  if (!found) {
+    throw new Error(`nobody listens on port ${port}`);
+  }
+}
+
+module.exports = { World, listening };
