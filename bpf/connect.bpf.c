@@ -115,7 +115,8 @@ static __always_inline bool failed_without_handshake(struct sock *sk, struct not
 	       age_ns < UNSERVED_AGE_NS;
 }
 
-static __always_inline void emit_state(u64 cookie, int old_state, int new_state, bool by_process)
+static __always_inline void emit_state(const struct sock *sk, const struct note *note, u64 cookie,
+				       int old_state, int new_state, bool by_process)
 {
 	struct wst_state_event *event = reserve_event(WST_EV_STATE, sizeof(*event), cookie, 0);
 	struct task_struct *task = current_task();
@@ -132,6 +133,11 @@ static __always_inline void emit_state(u64 cookie, int old_state, int new_state,
 			event->flags |= WST_STATE_EXITING;
 			event->exit_code = BPF_CORE_READ(task, exit_code);
 		}
+	} else if (new_state == TCP_CLOSE_WAIT && note->flags & NOTE_PASSIVE &&
+		   !BPF_CORE_READ(sk, sk_socket)) {
+		event->flags = WST_STATE_UNACCEPTED;
+		event->task = note->owner;
+		event->h.tgid = note->owner.tgid;
 	}
 	bpf_ringbuf_submit(event, 0);
 }
@@ -187,7 +193,7 @@ static __always_inline void on_change(struct sock *sk, int old_state, int new_st
 		announce(sk, note, cookie);
 	if (!(note->flags & NOTE_ANNOUNCED))
 		return;
-	emit_state(cookie, old_state, new_state, by_process);
+	emit_state(sk, note, cookie, old_state, new_state, by_process);
 	if (new_state == TCP_CLOSE)
 		emit_end(sk, note, stream, cookie);
 }

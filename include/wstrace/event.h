@@ -157,6 +157,8 @@ enum wst_state_flag {
 	WST_STATE_BY_PROCESS = 1 << 0,
 	/* that process was exiting (PF_EXITING): the kernel closes its files */
 	WST_STATE_EXITING = 1 << 1,
+	/* the peer closed a socket that no process has accepted; task is the listener's */
+	WST_STATE_UNACCEPTED = 1 << 2,
 };
 
 struct wst_state_event {

@@ -94,6 +94,7 @@ static const struct word frame_faults[] = {
 static const struct word state_flags[] = {
 	{ "BY_PROCESS", WST_STATE_BY_PROCESS },
 	{ "EXITING", WST_STATE_EXITING },
+	{ "UNACCEPTED", WST_STATE_UNACCEPTED },
 	{ 0 },
 };
 

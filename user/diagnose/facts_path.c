@@ -171,7 +171,7 @@ static void measure_waiting(struct facts *f)
 	p->waited_ns = since(p->ts_ns, out->unanswered_since_ns);
 	p->ping_pending = out->flags & WST_WALK_PING_PENDING;
 	p->ping_rtt_us = out->ping_rtt_us;
-	if (!p->pings && p->heartbeat_close && out->last_data_ns > in->last_payload_ns &&
+	if (!p->pings && p->heartbeat_close && out->last_data_ns > in->last_data_ns &&
 	    (!is_engine_io(f) || out->last_data_bytes == ENGINE_IO_PING_BYTES)) {
 		p->by_data = true;
 		p->waited_ns = since(p->ts_ns, out->last_data_ns);

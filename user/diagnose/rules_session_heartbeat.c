@@ -13,8 +13,11 @@
 #define SECOND_NS (1000 * MS_NS)
 /* An answer that lay there for less may just have crossed the decision to close. */
 #define UNREAD_NS (500 * MS_NS)
-/* Slower than any path that works; and this many times the last answer's time. */
-#define UNANSWERED_NS SECOND_NS
+/*
+ * Slower than any path that works (a timeout of one second is measured a little shorter); and this
+ * many times the last answer's time.
+ */
+#define UNANSWERED_NS (900 * MS_NS)
 #define UNANSWERED_RTTS 10
 
 /* Retransmissions in vain: one alone may be an accident. */

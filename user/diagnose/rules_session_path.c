@@ -52,13 +52,15 @@ static void add_drops(struct evidence *ev, const struct facts *f, const struct c
 }
 
 /* The drops are what broke it: nothing has come in since, or what is sent does not arrive. */
-static bool drops_broke(const struct conn *c)
+static bool drops_broke(const struct facts *f, const struct conn *c)
 {
+	const struct path_story *p = &f->path;
 	struct conn_snapshot at;
 	bool stuck;
 
+	/* still open: what its peer sent in vain may have been dropped on the way to it */
 	if (!conn_at_close(c, &at))
-		return false;
+		return p->stuck >= 0 && c->drop_ns > p->at_stuck.tcp.busy_since_ns;
 	stuck = (at.tcp.unacked_bytes || at.tcp.unsent_bytes) && (at.tcp.timeouts || at.tcp.probes);
 	return c->drop_ns > at.tcp.last_segment_in_ns ||
 	       (stuck && c->drop_ns > at.tcp.busy_since_ns);
@@ -70,7 +72,7 @@ static const struct conn *find_dropped(const struct facts *f,
 	for (unsigned int i = 0; i < f->session->leg_count; i++) {
 		const struct conn *c = f->session->legs[i];
 
-		if (by(f, c) && c->drops >= 2 && drops_broke(c))
+		if (by(f, c) && c->drops >= 2 && drops_broke(f, c))
 			return c;
 	}
 	return NULL;

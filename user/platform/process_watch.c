@@ -42,6 +42,14 @@ void process_watch_free(struct process_watch *w)
 	free(w);
 }
 
+static bool was_unaccepted(const struct wst_event *record, size_t len)
+{
+	const struct wst_state_event *state = (const struct wst_state_event *)record;
+
+	return record->type == WST_EV_STATE && len >= sizeof(*state) &&
+	       state->flags & WST_STATE_UNACCEPTED;
+}
+
 static const struct wst_task *owner_of(const struct wst_event *record, size_t len)
 {
 	switch (record->type) {
@@ -53,6 +61,10 @@ static const struct wst_task *owner_of(const struct wst_event *record, size_t le
 		return len < sizeof(struct wst_end_event) ?
 			       NULL :
 			       &((const struct wst_end_event *)record)->owner;
+	case WST_EV_STATE:
+		return was_unaccepted(record, len) ?
+			       &((const struct wst_state_event *)record)->task :
+			       NULL;
 	case WST_EV_BACKLOG:
 		return len < sizeof(struct wst_backlog_event) ?
 			       NULL :
@@ -63,11 +75,13 @@ static const struct wst_task *owner_of(const struct wst_event *record, size_t le
 }
 
 /* Descriptors that ran out keep accept() from working: then their number at this moment counts. */
-static bool was_never_accepted(const struct wst_event *record)
+static bool was_never_accepted(const struct wst_event *record, size_t len)
 {
 	const struct wst_end_event *end = (const struct wst_end_event *)record;
 
-	return record->type == WST_EV_END && end->tcp.flags & WST_TCP_NEVER_ACCEPTED;
+	if (record->type == WST_EV_END)
+		return end->tcp.flags & WST_TCP_NEVER_ACCEPTED;
+	return was_unaccepted(record, len);
 }
 
 /* The entry of the task, or the one to replace. */
@@ -114,7 +128,7 @@ bool process_watch_see(struct process_watch *w, const struct wst_event *record, 
 	entry = entry_of(w, task);
 	known = entry->tgid == task->tgid && entry->start_ns == task->start_ns;
 	entry->used = w->clock;
-	if (known && !(was_never_accepted(record) && record->ts_ns - entry->read_ns > REFRESH_NS))
+	if (known && !(was_never_accepted(record, len) && record->ts_ns - entry->read_ns > REFRESH_NS))
 		return false;
 	entry->tgid = task->tgid;
 	entry->start_ns = task->start_ns;

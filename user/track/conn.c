@@ -90,6 +90,7 @@ static int apply_state(struct conn *c, const struct wst_state_event *e)
 		note_first(&c->fin_acked_ns, e->h.ts_ns);
 	if (closes && e->flags & WST_STATE_BY_PROCESS)
 		note_closer(c, e);
+	c->never_accepted |= (e->flags & WST_STATE_UNACCEPTED) != 0;
 	if (e->new_state == STATE_CLOSE) {
 		note_first(&c->closed_ns, e->h.ts_ns);
 		if (e->old_state == STATE_SYN_SENT || e->old_state == STATE_SYN_RECV)

@@ -108,6 +108,7 @@ struct conn {
 	uint32_t reset_reason; /* of the first RST sent; WST_REASON_NONE if unknown */
 	bool reset_active, reset_by_process;
 	uint32_t error; /* errno of the last sk_err report */
+	bool never_accepted; /* its peer closed it while it waited in the accept queue */
 	bool closed_by_process; /* a process called close()/shutdown(): closer, closer_ns */
 	bool closer_exiting; /* by the kernel, closing the files of a dying process */
 	uint32_t closer_exit_code;
@@ -192,6 +193,11 @@ uint64_t conn_began_ns(const struct conn *c);
  */
 bool tuples_mirrored(const struct wst_tuple *a, const struct wst_tuple *b);
 bool tuples_equal(const struct wst_tuple *a, const struct wst_tuple *b);
+/*
+ * A packet from t->local to t->remote, or the other way round, belongs to this connection: wherever
+ * it was seen, which t->netns tells, both ends have it in common.
+ */
+bool conn_owns_packet(const struct conn *c, const struct wst_tuple *t);
 /* Both sockets of one TCP connection, by address: false while a tuple is not known. */
 bool conns_mirrored(const struct conn *a, const struct conn *b);
 /*

@@ -183,6 +183,17 @@ bool tuples_mirrored(const struct wst_tuple *a, const struct wst_tuple *b)
 	return !is_loopback(a->local) || !a->netns || !b->netns || a->netns == b->netns;
 }
 
+bool conn_owns_packet(const struct conn *c, const struct wst_tuple *t)
+{
+	struct wst_tuple anywhere = *t;
+
+	if (!c->tuple_known)
+		return false;
+	if (!is_loopback(t->local))
+		anywhere.netns = 0;
+	return tuples_equal(&c->tuple, &anywhere) || tuples_mirrored(&c->tuple, &anywhere);
+}
+
 bool conns_mirrored(const struct conn *a, const struct conn *b)
 {
 	return a->tuple_known && b->tuple_known && tuples_mirrored(&a->tuple, &b->tuple);

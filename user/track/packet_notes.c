@@ -97,11 +97,6 @@ static bool is_fresh(const struct conn *c, uint64_t ts_ns)
 	return ts_ns + NOTE_AGE_NS > c->first_seen_ns;
 }
 
-static bool is_of(const struct conn *c, const struct wst_tuple *t)
-{
-	return tuples_equal(&c->tuple, t) || tuples_mirrored(&c->tuple, t);
-}
-
 void packet_notes_give(const struct packet_notes *n, struct conn *c)
 {
 	const struct packet_note *note;
@@ -111,9 +106,9 @@ void packet_notes_give(const struct packet_notes *n, struct conn *c)
 		note = &n->notes[i - 1];
 		looked_at++;
 		if (note->is_backlog) {
-			if (is_of(c, &note->backlog.tuple) && is_fresh(c, note->backlog.h.ts_ns))
+			if (conn_owns_packet(c, &note->backlog.tuple) && is_fresh(c, note->backlog.h.ts_ns))
 				conn_note_backlog(c, &note->backlog);
-		} else if (is_of(c, &note->drop.tuple) && is_fresh(c, note->drop.h.ts_ns)) {
+		} else if (conn_owns_packet(c, &note->drop.tuple) && is_fresh(c, note->drop.h.ts_ns)) {
 			conn_note_drop(c, &note->drop);
 		}
 	}

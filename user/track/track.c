@@ -68,8 +68,7 @@ static void apply_drop(struct track *t, const struct wst_drop_event *e)
 		c = conn_table_next_by_tuple(&t->conns, &e->tuple, c);
 		if (!c)
 			return;
-		if (c != by_cookie &&
-		    (tuples_equal(&c->tuple, &e->tuple) || tuples_mirrored(&c->tuple, &e->tuple)))
+		if (c != by_cookie && conn_owns_packet(c, &e->tuple))
 			conn_note_drop(c, e);
 	}
 }
