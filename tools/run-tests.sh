@@ -28,8 +28,11 @@ find_command() {
 	lab) command=(node tests/lab/run.js --fast) ;;
 	*) command=("tests/$1/run.sh") ;;
 	esac
-	if [ -e "${command[-1]}" ] || [ -e "${command[0]}" ]; then return 0; fi
-	echo "run-tests: no suite named $1 (no ${command[-1]})" >&2
+	local word
+	for word in "${command[@]}"; do
+		if [ -e "$word" ]; then return 0; fi
+	done
+	echo "run-tests: no suite named $1 (no ${command[*]})" >&2
 	return 1
 }
 
