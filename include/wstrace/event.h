@@ -98,6 +98,11 @@ enum wst_http_flag {
 	 * the head is longer than WST_HTTP_HEAD_BYTES or its bytes were missed; no more will come
 	 */
 	WST_HTTP_CUT = 1 << 3,
+	/*
+	 * set by user space, which does not keep the query string: it has a parameter sid, by
+	 * which Socket.IO names the session that the handshake belongs to
+	 */
+	WST_HTTP_SID = 1 << 4,
 };
 
 struct wst_http_event {

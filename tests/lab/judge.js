@@ -91,12 +91,12 @@ function judge(scenario, lines, rules) {
   const wrong = pairs.find(({ want, line }) => !line || !isRight(row, want, line, ends));
   const ofTheRow = pairs.filter(({ want }) => want.causes.some((c) => [].concat(row.cause).includes(c)));
   const shown = wrong || ofTheRow.find(({ line }) => !beforePattern(row, line, ends)) || pairs[0] || {};
-  const line = shown.line || incidents.find((l) => scenario.incidents.includes(causeOf(l))) || null;
+  const line = (shown === pairs[0] && !wrong && !ofTheRow.length ? null : shown.line) || incidents.find((l) => scenario.incidents.includes(causeOf(l))) || null;
   const missing = missingRules(scenario, rules);
   return {
     scenario: row.name,
     broken: row.broken,
-    expected: [].concat(row.cause, scenario.incidents),
+    expected: [...new Set([].concat(row.cause, scenario.incidents))],
     got: line ? causeOf(line) : '(none)',
     confidence: (line && line.cause && line.cause.confidence) || null,
     evidence: (line && line.cause && line.cause.evidence) || [],

@@ -23,6 +23,7 @@ const { causeOf, isEnd, judge } = require('./judge');
 const { printMatrix, printResult, printStory, writeJson } = require('./matrix');
 const { OPEN } = require('./open');
 const { Scenario } = require('./scenario');
+const { claimAddresses } = require('./world');
 const { rows } = require('./scenarios');
 
 const AT_ONCE = 4;
@@ -183,6 +184,7 @@ async function main() {
       `${row.fast ? 'fast' : '    '}  ${row.name}  ${[].concat(row.cause).join(' | ')}\n      ${row.broken}\n`));
     process.exit(0);
   }
+  await claimAddresses();
   sweep();
   const binaries = prepareSoftware();
   const rules = rulesOf(new Tracer(ROOT).binary);

@@ -94,6 +94,7 @@ class Scenario {
     const env = { TMPDIR: this.world.folder, HOME: this.world.folder };
     const agent = new Agent(this.world.namespace('client'), 'browser.js', env);
     this.adopt(agent, 'client');
+    this.world.farewells.push(() => agent.call('quit'));
     const page = this.url('proxy', { scheme: 'http', path: '/index.html' });
     await agent.call('launch', { name: 'sid', value: 'cookie', url: page });
     return { agent, pageUrl: page };
@@ -158,11 +159,13 @@ class Scenario {
 
   // One session keeps the event loop busy with a backlog of requests. Pings that go out
   // between two of them are answered by the others, but their pongs stay unread behind the
-  // next request, and when that is done the heartbeat comes first.
-  async hog(session) {
-    for (let i = 0; i < 4; i++) {
-      await session.say('compute');
-      await sleep(250);
+  // next request, and when that is done the heartbeat comes first. That is a race, as in
+  // reality: it goes on until somebody has lost.
+  async hog(sessions) {
+    sessions.forEach((session) => session.closed(50000).catch(() => {}));
+    for (let i = 0; i < 24 && !sessions.some((session) => session.event); i++) {
+      await sessions[0].say('compute');
+      await sleep(i % 4 === 3 ? 3000 : 250);
     }
   }
 

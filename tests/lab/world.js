@@ -12,14 +12,15 @@
 //     └──────────────── wire (tools/middlebox.py) ──────────────────┘
 
 const fs = require('fs');
+const net = require('net');
 const path = require('path');
 const child = require('../e2e/child');
 const { Namespace, link, ownName } = require('../e2e/netns');
-const { until } = require('../e2e/wait');
+const { sleep, until } = require('../e2e/wait');
 
-// Two runs beside each other mostly take different halves of 198.18.0.0/15. The
-// first 90 networks of each are left to other tests.
-const HALF = `198.${18 + (process.pid % 2)}`;
+// Each run takes one half of 198.18.0.0/15 for itself, as long as it lives. The first
+// 90 networks of either are left to other tests.
+const HALVES = ['198.18', '198.19'];
 const FIRST = 90;
 const MOST = 255 - FIRST;
 
@@ -33,13 +34,31 @@ const LINKS = {
 };
 const WIRE = [97, 98];
 
+let half;
+
+// The claim is a socket in the abstract namespace, which no crash leaves behind.
+async function claimAddresses() {
+  for (const candidate of HALVES) {
+    const claim = net.createServer();
+    const free = await new Promise((resolve) => {
+      claim.on('error', () => resolve(false)).listen(`\0wstrace-lab-${candidate}`, () => resolve(true));
+    });
+    if (free) {
+      claim.unref();
+      half = candidate;
+      return;
+    }
+  }
+  throw new Error('two labs are running already, and all addresses are in use');
+}
+
 class World {
   constructor(number, folder) {
     this.number = number;
     if (number > MOST) {
       throw new Error(`no more than ${MOST} scenarios have addresses`);
     }
-    this.network = `${HALF}.${FIRST + number}`;
+    this.network = `${half}.${FIRST + number}`;
     this.folder = path.join(folder, `world-${number}`);
     fs.mkdirSync(this.folder);
     fs.chmodSync(this.folder, 0o755);
@@ -48,6 +67,7 @@ class World {
     this.cgroups = [];
     this.children = [];
     this.endings = [];
+    this.farewells = [];
   }
 
   onStop(work) {
@@ -131,11 +151,18 @@ class World {
       .filter(([, text]) => text.trim());
   }
 
+  // Orderly, so that every parent reaps its own children: not every init does.
   async stop() {
+    await Promise.all(this.farewells.map((farewell) => farewell().catch(() => {})));
     await Promise.all(this.children.map((c) => {
       // A stopped process does not hear SIGTERM.
-      attempt(() => c.kill('SIGCONT'));
-      return child.stop(c, 'SIGKILL');
+      c.kill('SIGCONT');
+      if (c.title === 'nginx') {
+        return child.stop(c, 'SIGTERM', 1500);
+      }
+      const below = childrenOf(c.pid);
+      below.forEach((pid) => attempt(() => process.kill(pid, 'SIGKILL')));
+      return (below.length ? sleep(100) : Promise.resolve()).then(() => child.stop(c, 'SIGKILL'));
     }));
     this.remove();
   }
@@ -149,6 +176,14 @@ class World {
     for (const group of this.cgroups.splice(0)) {
       attempt(() => fs.rmdirSync(group), 20);
     }
+  }
+}
+
+function childrenOf(pid) {
+  try {
+    return fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
   }
 }
 
@@ -181,4 +216,4 @@ async function listening(pid, port) {
   }
 }
 
-module.exports = { World, listening };
+module.exports = { World, childrenOf, claimAddresses, listening };

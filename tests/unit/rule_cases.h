@@ -22,7 +22,8 @@ struct rule_cases {
 };
 
 extern const struct rule_cases rule_cases_connect, rule_cases_upgrade, rule_cases_answer;
-extern const struct rule_cases rule_cases_process, rule_cases_close, rule_cases_tcp, rule_cases_path;
+extern const struct rule_cases rule_cases_process, rule_cases_close, rule_cases_tcp,
+	rule_cases_path;
 extern const struct rule_cases rule_cases_timer, rule_cases_incident;
 
 /* Calls fn for every case of every table. */

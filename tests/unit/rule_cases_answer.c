@@ -175,6 +175,8 @@ static void refused_sid(struct story *st)
 	for (unsigned int i = 0; i < st->s.leg_count; i++)
 		snprintf(st->conns[i].handshake.path, sizeof(st->conns[i].handshake.path),
 			 "/socket.io/");
+	for (unsigned int i = 0; i < st->s.leg_count; i++)
+		st->conns[i].handshake.has_sid = true;
 }
 
 static void unknown_sid(struct story *st)
@@ -205,8 +207,7 @@ static const struct rule_case cases[] = {
 	{ "upgrade.not_a_websocket_request", CONFIDENCE_HIGH, STORY_DIRECT, stripped,
 	  stripped_blur },
 	{ "upgrade.wrong_route", CONFIDENCE_HIGH, STORY_DIRECT, html_page, html_page_blur },
-	{ "upgrade.session_unknown", CONFIDENCE_HIGH, STORY_PROXIED, unknown_sid,
-	  unknown_sid_blur },
+	{ "upgrade.session_unknown", CONFIDENCE_HIGH, STORY_PROXIED, unknown_sid, unknown_sid_blur },
 	{ "upgrade.bad_request", CONFIDENCE_HIGH, STORY_DIRECT, answer_400, other_status },
 	{ "upgrade.rate_limited", CONFIDENCE_HIGH, STORY_DIRECT, answer_429, other_status },
 	{ "upgrade.bad_gateway", CONFIDENCE_HIGH, STORY_PROXIED, answer_502, no_backend },

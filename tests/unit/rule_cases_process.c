@@ -83,15 +83,14 @@ static void exited_blur(struct story *st)
 	st->conns[STORY_SERVER_LEG].closer_exiting = false;
 }
 
-#define CONTAINER \
-	"/docker/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define CONTAINER "/docker/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 static void stopped_by(struct story *st, uint32_t sender_tgid, const char *sender_comm)
 {
 	struct events *e = events_new();
 
-	ev_signal(e, STORY_SERVER_PID, SIGKILL, sender_tgid, sender_comm)->h.ts_ns =
-		STORY_END_NS - STORY_MS;
+	ev_signal(e, STORY_SERVER_PID, SIGKILL, sender_tgid, sender_comm)->h.ts_ns = STORY_END_NS -
+										     STORY_MS;
 	if (track_apply(st->track, e->records[0]))
 		abort();
 	events_free(e);

@@ -15,8 +15,9 @@ static void set_last_payload(struct story *st, uint64_t ts_ns)
 {
 	for (unsigned int i = 0; i < st->s.leg_count; i++)
 		for (int d = 0; d < 2; d++)
-			st->conns[i].walk[d].last_payload_ns =
-				st->conns[i].walk[d].last_data_ns = ts_ns;
+			st->conns[i].walk[d].last_payload_ns = st->conns[i]
+								       .walk[d]
+								       .last_data_ns = ts_ns;
 }
 
 /* nginx closes its socket to the backend, then that to the client. */
@@ -111,11 +112,11 @@ static void turned_away(struct story *st)
 	story_fin(st, STORY_SERVER_LEG);
 }
 
-/* It was told nothing: its handler may have failed. */
+/* The client had said something: it may be that which was refused. */
 static void turned_away_blur(struct story *st)
 {
 	for (unsigned int i = 0; i < st->s.leg_count; i++)
-		memset(st->conns[i].close, 0, sizeof(st->conns[i].close));
+		st->conns[i].walk[conn_from_client(&st->conns[i])].frames[1] = 1;
 }
 
 static void forgotten(struct story *st)
@@ -157,8 +158,7 @@ static const struct rule_case cases[] = {
 	{ "session.auth_deadline", CONFIDENCE_HIGH, STORY_DIRECT, auth, auth_blur },
 	{ "session.rejected_after_open", CONFIDENCE_HIGH, STORY_DIRECT, turned_away,
 	  turned_away_blur },
-	{ "session.silent_drop", CONFIDENCE_HIGH, STORY_SERVER_ONLY, silent_drop,
-	  silent_drop_blur },
+	{ "session.silent_drop", CONFIDENCE_HIGH, STORY_SERVER_ONLY, silent_drop, silent_drop_blur },
 };
 
 const struct rule_cases rule_cases_timer = { cases, sizeof(cases) / sizeof(cases[0]) };

@@ -15,9 +15,9 @@ static void earlier(uint64_t *ts_ns, uint64_t by_ns)
 
 static void move_conn(struct conn *c, uint64_t by_ns, uint64_t open_ns, uint64_t payload_ns)
 {
-	uint64_t *const ends[] = { &c->fin_in_ns, &c->fin_out_ns, &c->rst_in_ns, &c->rst_out_ns,
-				   &c->error_ns,  &c->closed_ns,  &c->closer_ns, &c->close[0].ts_ns,
-				   &c->close[1].ts_ns };
+	uint64_t *const ends[] = { &c->fin_in_ns,  &c->fin_out_ns,     &c->rst_in_ns,
+				   &c->rst_out_ns, &c->error_ns,       &c->closed_ns,
+				   &c->closer_ns,  &c->close[0].ts_ns, &c->close[1].ts_ns };
 	uint64_t *const begins[] = { &c->connect_ns, &c->established_ns, &c->handshake.request_ns,
 				     &c->handshake.response_ns };
 

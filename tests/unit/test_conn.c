@@ -411,3 +411,26 @@ TEST(conn, names_of_ends)
 	CHECK_STR(ended_by_name(ENDED_ABORTED), "aborted");
 	CHECK_STR(ended_by_name(ENDED_CONNECT_FAILED), "connect_failed");
 }
+
+/* Where a packet was dropped says nothing about whose it was; loopback addresses do not either. */
+TEST(conn, packets_of_a_connection)
+{
+	struct conn c = { .tuple_known = true, .tuple = events_tuple(&SERVER) };
+	struct wst_tuple t = c.tuple;
+
+	t.netns = c.tuple.netns + 1;
+	CHECK(conn_owns_packet(&c, &t));
+	t = events_tuple(&CLIENT);
+	CHECK(conn_owns_packet(&c, &t));
+	t.local_port++;
+	CHECK(!conn_owns_packet(&c, &t));
+	memset(c.tuple.local, 0, 16);
+	c.tuple.local[15] = 1;
+	memcpy(c.tuple.remote, c.tuple.local, 16);
+	t = c.tuple;
+	CHECK(conn_owns_packet(&c, &t));
+	t.netns++;
+	CHECK(!conn_owns_packet(&c, &t));
+	c.tuple_known = false;
+	CHECK(!conn_owns_packet(&c, &c.tuple));
+}

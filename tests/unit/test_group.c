@@ -326,8 +326,8 @@ TEST(keyed, stays_within_its_bounds)
 
 TEST(timeouts, are_found_by_value_and_place)
 {
-	const struct known_timeout *t =
-		timeout_next(NULL, 59800 * MS, false, TIMEOUT_NETWORK, TIMEOUT_FIN);
+	const struct known_timeout *t = timeout_next(NULL, 59800 * MS, false, TIMEOUT_NETWORK,
+						     TIMEOUT_FIN);
 
 	REQUIRE(t != NULL);
 	CHECK_STR(t->product, "AWS ALB");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "test.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -241,4 +242,42 @@ TEST(redact, other_records_are_left_alone)
 	redact_record(r, &f, sizeof(f));
 	CHECK_MEM(&f, &same, sizeof(f));
 	redactor_free(r);
+}
+
+/* Is the query said to have a parameter sid, in whatever pieces it comes? */
+static bool finds_sid(const char *target, size_t step)
+{
+	struct redactor *r = redactor_new();
+	struct handshake hs = { 0 };
+	char text[256];
+	bool found;
+
+	REQUIRE(r);
+	snprintf(text, sizeof(text),
+		 "GET %s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+		 "Sec-WebSocket-Key: d3N0cmFjZSB0ZXN0IGtleQ==\r\n\r\n",
+		 target);
+	for (size_t from = 0, len = strlen(text); from < len; from += step) {
+		struct wst_http_event e = chunk(text, from, from + step < len ? from + step : len,
+						true);
+
+		redact_record(r, &e, sizeof(e));
+		CHECK(!strstr((const char *)e.data, "sid"));
+		CHECK(handshake_add(&hs, &e) >= 0);
+	}
+	CHECK(hs.request_seen);
+	found = hs.has_sid;
+	handshake_release(&hs);
+	redactor_free(r);
+	return found;
+}
+
+TEST(redact, a_session_in_the_query_is_told_not_shown)
+{
+	for (size_t step = 1; step < 200; step++) {
+		CHECK(finds_sid("/socket.io/?EIO=4&transport=websocket&sid=abc", step));
+		CHECK(finds_sid("/?sid=", step));
+		CHECK(!finds_sid("/socket.io/?EIO=4&mysid=1&a=sid=&sidx=2&si=3", step));
+		CHECK(!finds_sid("/chat?token=x", step));
+	}
 }

@@ -273,6 +273,10 @@ TEST(session, due_when_all_legs_are_finished)
 		c.conn[i].closed_ns = 2100 + i;
 	session_refresh(&c.s, 20, 5000);
 	CHECK_EQ(c.s.ended_ns, 2000);
+	/* the proxy's worker may be about to leave, unless a Close frame says why it closed */
+	CHECK_EQ(session_next_ns(&c.s), 2103 + 20 * SESSION_PROXY_SETTLES);
+	c.conn[BACKEND].close[WST_OUT].seen = true;
+	session_refresh(&c.s, 20, 5000);
 	CHECK_EQ(session_next_ns(&c.s), 2123);
 }
 

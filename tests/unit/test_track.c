@@ -70,7 +70,7 @@ TEST(track, four_sockets_are_one_session)
 	events_pass_ms(e, 1000);
 	stack_close(e, &STACK);
 	t = track_of(e);
-	s = only_end(t, e->now_ns + TRACK_SETTLE_NS);
+	s = only_end(t, e->now_ns + SESSION_PROXY_SETTLES * TRACK_SETTLE_NS);
 	CHECK_EQ(s->leg_count, 4);
 	CHECK_EQ(s->hop_count, 2);
 	for (unsigned int i = 0; i < 4; i++)

@@ -6,7 +6,6 @@
 #include "diagnose/evidence.h"
 #include "diagnose/observe.h"
 #include "diagnose/template.h"
-#include "diagnose/timeouts.h"
 
 /* Lost events, a late start, frames not followed: each may add one item. */
 #define CAPS_MAX 4
@@ -100,7 +99,7 @@ static void add_alternative(struct verdict *v, const char *id)
 static void add_timer(struct verdict *v, const struct facts *f)
 {
 	if (f->stage != STAGE_SESSION || f->closing.frame || v->rule->flags & RULE_PERIODIC ||
-	    !timeout_is_round(facts_idle_ns(f)))
+	    !facts_may_be_timer(f))
 		return;
 	if (f->crowd.by_proxy)
 		add_alternative(v, "session.proxy_idle_timeout");

@@ -36,10 +36,11 @@ void evidence_idle(struct evidence *ev, const struct facts *f)
 
 	if (!s->ended_ns)
 		return;
-	evidence_add(ev, "idle", s->ended_ns - s->value_ns[PATTERN_IDLE],
-		     "the last payload byte of either side passed %s before the end, %s after the 101",
-		     format_seconds(idle, s->value_ns[PATTERN_IDLE]),
-		     format_seconds(age, s->value_ns[PATTERN_AGE] - s->value_ns[PATTERN_IDLE]));
+	evidence_add(
+		ev, "idle", s->ended_ns - s->value_ns[PATTERN_IDLE],
+		"the last payload byte of either side passed %s before the end, %s after the 101",
+		format_seconds(idle, s->value_ns[PATTERN_IDLE]),
+		format_seconds(age, s->value_ns[PATTERN_AGE] - s->value_ns[PATTERN_IDLE]));
 	add_pings(ev, f, "client", conn_from_client(c));
 	add_pings(ev, f, "server", conn_from_server(c));
 	if (!pinged && facts_frames_followed(f, true) && facts_frames_followed(f, false))
@@ -66,7 +67,8 @@ void evidence_pattern(struct evidence *ev, const struct pattern *p)
 
 	if (!p->kind)
 		return;
-	evidence_add(ev, "repeats", 0, "%u of the last %u sessions that ended like this did so %s %s, within %s",
+	evidence_add(ev, "repeats", 0,
+		     "%u of the last %u sessions that ended like this did so %s %s, within %s",
 		     p->count, p->total, format_seconds(value, p->value_ns), kind_text(p->kind),
 		     format_duration(spread, p->spread_ns));
 	if (!p->independent)

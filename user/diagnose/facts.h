@@ -174,6 +174,8 @@ const char *facts_name_answerer(char dst[FACTS_NAME_BYTES], const struct facts *
 
 /* Silence before the end, or before the Close frame that began it; 0: not known. */
 uint64_t facts_idle_ns(const struct facts *f);
+/* A silence of so many seconds that a timer may be behind it, though this is the first one. */
+bool facts_may_be_timer(const struct facts *f);
 /* Text messages and binary ones, of the client or of the server, as far as they were followed. */
 uint32_t facts_messages(const struct facts *f, bool of_client);
 /* '*' in the place of the parts of a path that look like ids. */

@@ -10,7 +10,9 @@
 /* A process that closes its sockets one after the other needs no longer. */
 #define AT_ONCE_NS 20000000ull
 /* Shorter silences are conversation: nothing on the way forgets a connection so soon. */
-#define QUIET_MS 5000
+#define QUIET_MS 900
+/* Every other short silence is close to some number of seconds. */
+#define TIMER_NS 4700000000ull
 
 /* Version numbers are part of the route; everything else with a digit in it is likely an id. */
 static bool looks_like_id(const char *part, size_t len)
@@ -110,6 +112,11 @@ uint64_t facts_idle_ns(const struct facts *f)
 	return f->crowd.sample.value_ns[PATTERN_IDLE];
 }
 
+bool facts_may_be_timer(const struct facts *f)
+{
+	return facts_idle_ns(f) >= TIMER_NS && timeout_is_round(facts_idle_ns(f));
+}
+
 static void measure(struct facts *f)
 {
 	struct pattern_sample *s = &f->crowd.sample;
@@ -158,11 +165,11 @@ static void make_keys(struct facts *f)
 {
 	struct crowd_story *crowd = &f->crowd;
 	char path[INCIDENT_PATH_BYTES] = "";
-	uint64_t key = 0;
+	uint64_t key;
 
 	if (f->answer.request)
 		facts_path_template(path, f->answer.request->handshake.path);
-	key = key_add_text(key_add_number(key, crowd->front.port), path);
+	key = key_add_text(facts_service_key(f), path);
 	crowd->route_key = key;
 	key = key_add_number(key, f->closing.frame ? f->closing.sender : f->end.by);
 	key = key_add_number(key, f->closing.frame ? f->closing.code : 0);
@@ -179,10 +186,9 @@ static void find_quiet_drop(struct facts *f)
 	struct crowd_story *crowd = &f->crowd;
 	const struct conn *c = f->end.conn;
 
-	crowd->quiet_drop =
-		!f->closing.frame && c->walk[WST_OUT].silence_ms >= QUIET_MS &&
-		(f->end.how == ENDED_TIMEOUT ||
-		 (f->end.how == ENDED_RST_RECEIVED && (f->end.outside || f->end.forged)));
+	crowd->quiet_drop = !f->closing.frame && c->walk[WST_OUT].silence_ms >= QUIET_MS &&
+			    (f->end.how == ENDED_TIMEOUT || (f->end.how == ENDED_RST_RECEIVED &&
+							     (f->end.outside || f->end.forged)));
 }
 
 void facts_collect_crowd(struct facts *f)
@@ -224,7 +230,7 @@ uint64_t facts_service_key(const struct facts *f)
 
 struct service *facts_service(const struct facts *f)
 {
-	return f->crowd.has_front ? keyed_find(&track_groups(f->track)->services,
-					       facts_service_key(f)) :
-				    NULL;
+	return f->crowd.has_front ?
+		       keyed_find(&track_groups(f->track)->services, facts_service_key(f)) :
+		       NULL;
 }

@@ -35,8 +35,8 @@ static struct service *service_of(const struct facts *f)
 /* Who opens connections and accepts others is a proxy: its failures are those of its clients. */
 static bool is_acceptor(const struct facts *f, const struct wst_task *task)
 {
-	const struct process *p =
-		process_find(track_processes(f->track), task->tgid, task->start_ns);
+	const struct process *p = process_find(track_processes(f->track), task->tgid,
+					       task->start_ns);
 
 	return p && p->accepts;
 }
@@ -48,7 +48,7 @@ static bool client_is_known(const struct facts *f)
 }
 
 static struct incident *raise_incident(const struct facts *f, enum incident_kind kind, uint64_t key,
-			      uint64_t ts_ns)
+				       uint64_t ts_ns)
 {
 	struct incident *i = incident_raise(&groups_of(f)->incidents, kind, key, ts_ns);
 
@@ -257,7 +257,8 @@ static void watch_period(const struct facts *f, const struct verdict *v)
 
 	if (!(v->rule->flags & RULE_PERIODIC) || p->count < PATTERN_REPEATS)
 		return;
-	i = raise_incident(f, INCIDENT_PERIODIC_DISCONNECT, f->crowd.ends_key, f->crowd.sample.ended_ns);
+	i = raise_incident(f, INCIDENT_PERIODIC_DISCONNECT, f->crowd.ends_key,
+			   f->crowd.sample.ended_ns);
 	if (!i)
 		return;
 	if (i->count < p->count)

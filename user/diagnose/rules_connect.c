@@ -162,8 +162,7 @@ static enum confidence fd_exhausted(const struct facts *f, struct evidence *ev)
 	const struct conn *c = f->server;
 	const struct process *p = facts_server_process(f);
 
-	bool waited = c->never_accepted ||
-		      (c->has_end && c->tcp.flags & WST_TCP_NEVER_ACCEPTED);
+	bool waited = c->never_accepted || (c->has_end && c->tcp.flags & WST_TCP_NEVER_ACCEPTED);
 
 	if (!waited || !p || !p->fds_limit || p->fds_used + FD_MARGIN < p->fds_limit)
 		return CONFIDENCE_NONE;

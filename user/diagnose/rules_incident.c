@@ -76,7 +76,7 @@ static enum confidence periodic_disconnect(const struct facts *f, struct evidenc
 	add_sessions(ev, i, "sessions ended alike");
 	evidence_pattern(ev, &i->pattern);
 	evidence_timeouts(ev, &i->pattern, i->pattern.value_ns,
-			  outside		    ? TIMEOUT_PROXY | TIMEOUT_NETWORK :
+			  outside		   ? TIMEOUT_PROXY | TIMEOUT_NETWORK :
 			  i->ended_by == BY_SERVER ? TIMEOUT_SERVER :
 						     TIMEOUT_PROXY,
 			  TIMEOUT_FIN);

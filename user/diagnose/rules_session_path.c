@@ -14,7 +14,11 @@
 #include "diagnose/names.h"
 
 #define SECOND_NS 1000000000ull
-/* A window that is closed for less is a busy reader, not one that has stopped. */
+/*
+ * A window that is closed for less is a busy reader, not one that has stopped; one that opens now
+ * and then has to have been closed for longer in all.
+ */
+#define SHUT_NS SECOND_NS
 #define FULL_NS (2 * SECOND_NS)
 /* A RST that answers a packet which this host has just dropped. */
 #define RESET_AFTER_DROP_NS 50000000ull
@@ -85,7 +89,7 @@ static enum confidence firewall_dropped(const struct facts *f, struct evidence *
 	if (!c || f->end.how == ENDED_RST_RECEIVED)
 		return CONFIDENCE_NONE;
 	add_drops(ev, f, c);
-	evidence_path(ev, c);
+	evidence_path(ev, f->path.stuck >= 0 ? f->session->legs[f->path.stuck] : c);
 	evidence_heartbeat(ev, f);
 	evidence_closing(ev, f);
 	evidence_end(ev, f);
@@ -223,11 +227,19 @@ static bool queue_is_stuck(const struct conn_snapshot *at)
 	       at->ts_ns < tcp->last_segment_in_ns + SECOND_NS;
 }
 
+static bool is_shut(const struct path_story *p)
+{
+	const struct wst_tcp_facts *tcp = &p->at_full.tcp;
+
+	if (tcp->zero_window_since_ns && p->at_full.ts_ns >= tcp->zero_window_since_ns + SHUT_NS)
+		return true;
+	return p->zero_ns >= FULL_NS && tcp->unsent_bytes;
+}
+
 static enum confidence slow_consumer(const struct facts *f, struct evidence *ev)
 {
 	const struct path_story *p = &f->path;
-	bool closed = p->zero_ns >= FULL_NS &&
-		      (p->at_full.tcp.zero_window_since_ns || p->at_full.tcp.unsent_bytes);
+	bool closed = is_shut(p);
 
 	if (p->full < 0 || !p->unexplained || f->end.how == ENDED_TIMEOUT ||
 	    p->giver == facts_far_party(f->session, (unsigned int)p->full) ||

@@ -86,8 +86,8 @@ static enum confidence process_killed(const struct facts *f, struct evidence *ev
 	return CONFIDENCE_MEDIUM;
 }
 
-static const char *const runtimes[] = { "containerd", "runc",	 "dockerd", "crun",
-					"conmon",     "podman", "youki",   "crio", NULL };
+static const char *const runtimes[] = { "containerd", "runc",  "dockerd", "crun", "conmon",
+					"podman",     "youki", "crio",	  NULL };
 /* First processes of containers, which hand on the signals that they get. */
 static const char *const inits[] = { "tini", "docker-init", "dumb-init", "catatonit", NULL };
 
@@ -164,15 +164,21 @@ static bool retired(const struct facts *f)
 /* An idle timeout may happen to be the last thing before an end that has nothing to do with it. */
 static bool ran_out(const struct facts *f)
 {
-	return f->crowd.pattern.kind != PATTERN_NONE && f->crowd.pattern.independent;
+	return f->crowd.pattern.kind != PATTERN_NONE && f->crowd.pattern.independent &&
+	       f->crowd.pattern.sharp && !burst_is_mixed(f->crowd.burst);
 }
 
 /* It closed its sessions itself and then ended in order, while the rest of the proxy lives. */
 static enum confidence proxy_worker_shutdown(const struct facts *f, struct evidence *ev)
 {
+	char low[FORMAT_DURATION], high[FORMAT_DURATION];
 	const struct process *parent = parent_of_worker(f);
 
-	if (!is_proxy_process(f) || !retired(f) || ran_out(f) || (parent && parent->exited))
+	bool mixed = burst_is_mixed(f->crowd.burst) && !f->closer.exiting && !f->closer.stop &&
+		     !f->closing.frame;
+
+	if (!is_proxy_process(f) || !(mixed || (retired(f) && !ran_out(f))) ||
+	    (parent && parent->exited))
 		return CONFIDENCE_NONE;
 	add_story(ev, f);
 	if (f->crowd.burst && f->crowd.burst->count > 1)
@@ -181,10 +187,15 @@ static enum confidence proxy_worker_shutdown(const struct facts *f, struct evide
 			     (unsigned int)((f->crowd.burst->last_ns - f->crowd.burst->first_ns) /
 					    1000000));
 	evidence_idle(ev, f);
+	if (mixed)
+		evidence_add(ev, "idles_differ", 0,
+			     "they had been silent for %s to %s: no idle timer ended them",
+			     format_seconds(low, f->crowd.burst->idle_low_ns),
+			     format_seconds(high, f->crowd.burst->idle_high_ns));
 	if (parent)
 		evidence_add(ev, "parent_lives", 0, "its parent %s (pid %u) lives on", parent->comm,
 			     parent->tgid);
-	return parent ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+	return parent && retired(f) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
 static enum confidence proxy_exited(const struct facts *f, struct evidence *ev)

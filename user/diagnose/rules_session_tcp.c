@@ -6,7 +6,6 @@
 
 #include "diagnose/evidence.h"
 #include "diagnose/names.h"
-#include "diagnose/timeouts.h"
 
 static bool no_close_frame(const struct facts *f)
 {
@@ -76,7 +75,7 @@ static bool path_is_suspect(const struct conn *c)
 /* A silence of so many seconds before it may be a timer: its repetition would tell. */
 static bool add_silence(struct evidence *ev, const struct facts *f)
 {
-	if (!timeout_is_round(facts_idle_ns(f)))
+	if (!facts_may_be_timer(f))
 		return false;
 	evidence_idle(ev, f);
 	return true;
@@ -89,7 +88,7 @@ static enum confidence closed_without_close_frame(const struct facts *f, struct 
 		return CONFIDENCE_NONE;
 	add_all(ev, f);
 	return add_silence(ev, f) || path_is_suspect(f->end.conn) ? CONFIDENCE_MEDIUM :
-								     CONFIDENCE_HIGH;
+								    CONFIDENCE_HIGH;
 }
 
 static enum confidence network_timeout(const struct facts *f, struct evidence *ev)

@@ -17,6 +17,8 @@
 #define AT_ONCE_NS (2 * SECOND_NS)
 /* Nobody waits for credentials for longer. */
 #define AUTH_LONGEST_NS (30 * SECOND_NS)
+/* The shortest timers of NAT that are met; a peer that went away is mostly missed sooner. */
+#define SILENCE_ALONE_NS (10 * SECOND_NS)
 
 static uint64_t age_ns(const struct facts *f)
 {
@@ -63,14 +65,20 @@ static bool surely_idle(const struct facts *f)
 {
 	const struct pattern *p = &f->crowd.pattern;
 
-	return is_idle_pattern(f) && p->independent &&
-	       (!p->age_too || (f->crowd.proxy && f->crowd.proxy->no_lifetime));
+	bool idles_only = f->crowd.proxy && f->crowd.proxy->no_lifetime;
+
+	/* A proxy of which it is known that it ends no living session for anything else. */
+	if (idles_only && !f->closer.exited && timeout_is_round(p->value_ns))
+		return is_idle_pattern(f);
+	return is_idle_pattern(f) && p->independent && (p->sharp || idles_only) &&
+	       (!p->age_too || idles_only);
 }
 
 static enum confidence proxy_idle_timeout(const struct facts *f, struct evidence *ev)
 {
 	if (!f->crowd.by_proxy || !closed_alive(f) || f->closing.frame || !path_is_quiet(f) ||
 	    facts_idle_ns(f) < SHORTEST_NS || f->crowd.pattern.kind == PATTERN_AGE ||
+	    burst_is_mixed(f->crowd.burst) ||
 	    (!is_idle_pattern(f) && !timeout_is_round(facts_idle_ns(f))))
 		return CONFIDENCE_NONE;
 	if (f->closer.party == BY_PROXY && !f->crowd.closed_both)
@@ -139,8 +147,9 @@ static enum confidence lifetime_limit(const struct facts *f, struct evidence *ev
 {
 	const struct pattern *p = &f->crowd.pattern;
 
-	if (p->kind != PATTERN_AGE || f->closing.frame || f->crowd.quiet_drop || !path_is_quiet(f) ||
-	    !(closed_alive(f) || ended_from_outside(f)) || f->closer.party == BY_CLIENT)
+	if (p->kind != PATTERN_AGE || !p->sharp || f->closing.frame || f->crowd.quiet_drop ||
+	    !path_is_quiet(f) || !(closed_alive(f) || ended_from_outside(f)) ||
+	    f->closer.party == BY_CLIENT)
 		return CONFIDENCE_NONE;
 	add_timer(ev, f, TIMEOUT_PROXY | TIMEOUT_NETWORK | TIMEOUT_SERVER, TIMEOUT_FIN);
 	return p->independent ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
@@ -184,9 +193,7 @@ static enum confidence auth_deadline(const struct facts *f, struct evidence *ev)
 	if (speakers_outlive(f))
 		evidence_add(ev, "speakers_live", 0,
 			     "sessions in which the client did send messages lived for longer");
-	return p->independent && (speakers_outlive(f) || (f->closing.frame && refuses(&f->closing))) ?
-		       CONFIDENCE_HIGH :
-		       CONFIDENCE_MEDIUM;
+	return p->independent && p->sharp ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
 static enum confidence rejected_after_open(const struct facts *f, struct evidence *ev)
@@ -195,7 +202,8 @@ static enum confidence rejected_after_open(const struct facts *f, struct evidenc
 	bool said = f->closing.frame && refuses(&f->closing);
 
 	if (!server_gave_up(f) || !path_is_quiet(f) || !age_ns(f) || age_ns(f) > AT_ONCE_NS ||
-	    facts_messages(f, true) || !facts_frames_followed(f, true) || (f->closing.frame && !said))
+	    facts_messages(f, true) || !facts_frames_followed(f, true) ||
+	    (f->closing.frame && !said))
 		return CONFIDENCE_NONE;
 	evidence_add(ev, "age", f->crowd.sample.ended_ns,
 		     "the server ended it %s after its 101, before the client sent a message",
@@ -203,7 +211,10 @@ static enum confidence rejected_after_open(const struct facts *f, struct evidenc
 	evidence_closing(ev, f);
 	evidence_end(ev, f);
 	evidence_no_close_frame(ev, f);
-	return said ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+	if (!said)
+		evidence_add(ev, "no_reason", 0,
+			     "it did not say why: its handler may as well have returned or failed");
+	return CONFIDENCE_HIGH;
 }
 
 /* The silence that our first unanswered bytes ended. */
@@ -216,11 +227,12 @@ static enum confidence silent_drop(const struct facts *f, struct evidence *ev)
 {
 	const struct conn *c = f->end.conn;
 	bool reset = f->end.how == ENDED_RST_RECEIVED;
+	bool repeats = f->crowd.quiet_drops >= PATTERN_REPEATS;
 	char silence[FORMAT_DURATION];
 
-	/* A peer falls silent for many reasons, unless it happens to several sessions. */
+	/* Once, it may be any of the reasons for which a peer goes away. */
 	if (!f->crowd.quiet_drop || c->drops ||
-	    (!reset && f->crowd.quiet_drops < PATTERN_REPEATS))
+	    (!repeats && (!reset || silence_ns(f) < SILENCE_ALONE_NS)))
 		return CONFIDENCE_NONE;
 	evidence_add(ev, "silence", f->end.ts_ns,
 		     "nothing passed for %s; the first bytes after that were %s",
@@ -229,7 +241,7 @@ static enum confidence silent_drop(const struct facts *f, struct evidence *ev)
 	evidence_end(ev, f);
 	evidence_path(ev, c);
 	evidence_no_close_frame(ev, f);
-	if (f->crowd.quiet_drops >= PATTERN_REPEATS)
+	if (repeats)
 		evidence_add(ev, "repeats", 0,
 			     "%u sessions ended so, each after a silence of %s or more",
 			     f->crowd.quiet_drops,
@@ -237,9 +249,7 @@ static enum confidence silent_drop(const struct facts *f, struct evidence *ev)
 	if (f->crowd.busy_live)
 		evidence_add(ev, "busy_live", 0,
 			     "sessions that were never silent for so long lived for longer");
-	return reset && f->crowd.quiet_drops >= PATTERN_REPEATS && f->crowd.busy_live ?
-		       CONFIDENCE_HIGH :
-		       CONFIDENCE_MEDIUM;
+	return repeats && f->crowd.busy_live ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
 static const struct rule rules[] = {

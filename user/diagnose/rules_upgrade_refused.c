@@ -172,19 +172,16 @@ static enum confidence wrong_route(const struct facts *f, struct evidence *ev)
 	return CONFIDENCE_HIGH;
 }
 
-/* engine.io's path, with or without a prefix; SockJS: /PREFIX/SERVER/SESSION/websocket */
-static bool has_transport_session(const char *path)
+/* It goes on from a session that began with polling (Socket.IO, engine.io). */
+static bool has_transport_session(const struct handshake *hs)
 {
-	const char *end = strrchr(path, '/');
-
-	return strstr(path, "/socket.io/") || strstr(path, "/engine.io/") ||
-	       (end && end != path && strcmp(end, "/websocket") == 0 &&
-		memchr(path + 1, '/', (size_t)(end - path) - 1));
+	return hs->has_sid && (strstr(hs->path, "socket.io") || strstr(hs->path, "engine.io") ||
+			       strlen(hs->path) < 2);
 }
 
 /*
  * A whole request is refused on a path on which others are served: it names a session that this
- * server does not have. (The query string, which holds its id, is not read.)
+ * server does not have. (Which session that is, is not read.)
  */
 static enum confidence session_unknown(const struct facts *f, struct evidence *ev)
 {
@@ -194,18 +191,19 @@ static enum confidence session_unknown(const struct facts *f, struct evidence *e
 	bool served = f->crowd.route && f->crowd.route->opened;
 
 	if (f->answer.status != 400 || f->answer.by != BY_SERVER || !c ||
-	    !has_transport_session(c->handshake.path) || !c->handshake.has_upgrade ||
-	    strncasecmp(f->answer.conn->handshake.content_type, "text/html", 9) == 0)
+	    !has_transport_session(&c->handshake) || !c->handshake.has_upgrade)
 		return CONFIDENCE_NONE;
 	evidence_answer(ev, f);
-	evidence_add(ev, "request_is_whole", c->handshake.request_ns,
-		     "the request reached the server with its Upgrade headers");
+	evidence_add(
+		ev, "request_is_whole", c->handshake.request_ns,
+		"the request reached the server with its Upgrade headers, and names a session (sid=)");
 	if (several)
 		evidence_add(ev, "backends", 0,
 			     "the sessions of this address are spread over %u backends",
 			     service->backend_count);
 	if (served)
-		evidence_add(ev, "served_before", 0, "handshakes on this path have succeeded before");
+		evidence_add(ev, "served_before", 0,
+			     "handshakes on this path have succeeded before");
 	return several && served ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
@@ -346,7 +344,7 @@ static const struct rule rules[] = {
 		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
 		.at = AT_UPGRADE,
 		.alternatives = { "upgrade.bad_request" },
-		.summary = "{answerer} does not know the Socket.IO or SockJS session that the handshake belongs to: HTTP 400",
+		.summary = "{answerer} does not know the Socket.IO session that the handshake belongs to: HTTP 400",
 		.user_message = "The connection to the chat could not be made. It may work when you try again.",
 		.steps = {
 			"With several backends: make sessions sticky (`ip_hash` or `hash $cookie_...` in nginx, a cookie in HAProxy), since polling and upgrade have to reach the same one.",

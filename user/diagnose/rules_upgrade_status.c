@@ -67,16 +67,14 @@ static void add_failed_upstream(struct evidence *ev, const struct facts *f,
 {
 	const struct wst_tuple *t = &failed->tuple;
 	char target[FORMAT_ENDPOINT], duration[FORMAT_DURATION], who[FACTS_NAME_BYTES];
-	const char *how = failed->tcp_flags & WST_TCP_NO_LOCAL_PORT ?
-				  "found no free local port" :
-			  failed->error ? name_of_errno(failed->error) :
+	const char *how = failed->tcp_flags & WST_TCP_NO_LOCAL_PORT ? "found no free local port" :
+			  failed->error				    ? name_of_errno(failed->error) :
 					  "no answer until it stopped waiting";
 
 	evidence_add(ev, "backend_connect", failed->began_ns,
 		     "%s tried to connect to %s: %s, after %s and %u repeated SYNs",
-		     facts_name_answerer(who, f),
-		     format_endpoint(target, t->remote, t->remote_port), how,
-		     format_duration(duration, failed->ended_ns - failed->began_ns),
+		     facts_name_answerer(who, f), format_endpoint(target, t->remote, t->remote_port),
+		     how, format_duration(duration, failed->ended_ns - failed->began_ns),
 		     failed->syn_retransmits);
 	if (failed->backlog_overflow)
 		evidence_add(ev, "accept_queue_full", 0,

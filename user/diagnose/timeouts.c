@@ -7,11 +7,11 @@
 #define EITHER "payload of either side"
 #define CLIENT "payload of the client"
 
-#define ROW(product_, knob_, seconds_, age_, reset_, place_, close_, source_, as_of_)          \
-	{                                                                                      \
-		.product = (product_), .knob = (knob_), .seconds = (seconds_), .age = (age_),  \
+#define ROW(product_, knob_, seconds_, age_, reset_, place_, close_, source_, as_of_)            \
+	{                                                                                        \
+		.product = (product_), .knob = (knob_), .seconds = (seconds_), .age = (age_),    \
 		.reset_by = (reset_), .place = (place_), .close = (close_), .source = (source_), \
-		.as_of = (as_of_)                                                              \
+		.as_of = (as_of_)                                                                \
 	}
 
 static const struct known_timeout timeouts[] = {
@@ -49,8 +49,8 @@ static const struct known_timeout timeouts[] = {
 	    "Cloudflare connection limits", "2026-07"),
 	ROW("uWebSockets, Bun", "idleTimeout", 120, false, CLIENT, TIMEOUT_SERVER, TIMEOUT_FIN,
 	    "uNetworking/uWebSockets.js#587", "2026-11"),
-	ROW("Azure load balancer, App Service", "idle timeout", 240, false, EITHER,
-	    TIMEOUT_NETWORK, TIMEOUT_SILENT, "azure-docs load-balancer-tcp-reset", "2026-11"),
+	ROW("Azure load balancer, App Service", "idle timeout", 240, false, EITHER, TIMEOUT_NETWORK,
+	    TIMEOUT_SILENT, "azure-docs load-balancer-tcp-reset", "2026-11"),
 	ROW("Azure App Service", "front end idle timeout", 230, false, EITHER, TIMEOUT_NETWORK,
 	    TIMEOUT_FIN, "azure-docs load-balancer-tcp-reset", "2026-11"),
 	ROW("Envoy", "stream_idle_timeout", 300, false, EITHER, TIMEOUT_PROXY, TIMEOUT_FIN,
@@ -115,7 +115,8 @@ static const struct known_proxy proxies[] = {
 	  "`hard-stop-after`", true },
 	{ "envoy", "Envoy", "`timeout: 0s` and `idle_timeout` of the route, `stream_idle_timeout`",
 	  "`drain_time_s`", false },
-	{ "traefik", "Traefik", "`respondingTimeouts.readTimeout` and `idleTimeout` of the entry point",
+	{ "traefik", "Traefik",
+	  "`respondingTimeouts.readTimeout` and `idleTimeout` of the entry point",
 	  "`transport.lifeCycle.graceTimeOut`", false },
 	{ "caddy", "Caddy", "`stream_timeout` of reverse_proxy", "`stream_close_delay`", false },
 	{ "apache2", "Apache httpd", "`ProxyTimeout`, or `timeout=` of ProxyPass",
@@ -138,10 +139,10 @@ const struct known_proxy *known_proxy_find(const char *comm)
 /* nginx and others fire up to 0.3 s early; a loaded machine is late. */
 bool timeout_is_round(uint64_t value_ns)
 {
-	static const uint16_t seconds[] = { 1,	2,  3,	4,  5,	 6,   8,   10,	12,  15,  20,
-					    25, 30, 35, 40, 45,	 50,  55,  60,	75,  90,  100,
-					    110, 120, 150, 180, 200, 230, 240, 300, 350, 400, 600,
-					    900, 1200, 1800, 3600, 7200, 14400 };
+	static const uint16_t seconds[] = { 1,	 2,   3,   4,	5,    6,    8,	  10,	12,   15,
+					    20,	 25,  30,  35,	40,   45,   50,	  55,	60,   75,
+					    90,	 100, 110, 120, 150,  180,  200,  230,	240,  300,
+					    350, 400, 600, 900, 1200, 1800, 3600, 7200, 14400 };
 
 	for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
 		uint64_t at_ns = seconds[i] * SECOND_NS;

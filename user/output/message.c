@@ -39,7 +39,8 @@ const char *message_level(const struct verdict *v)
 {
 	if (verdict_is_clean(v))
 		return "info";
-	return v->advice.retry == RETRY_YES || v->advice.category == CATEGORY_NONE ? "warn" : "error";
+	return v->advice.retry == RETRY_YES || v->advice.category == CATEGORY_NONE ? "warn" :
+										     "error";
 }
 
 const char *message_error_type(const struct verdict *v)
@@ -132,7 +133,7 @@ static bool is_over(const struct incident *i)
 
 void message_of_incident(char *dst, const struct incident *i, const struct verdict *v)
 {
-	const char *begin = is_over(i)			  ? "Incident is over" :
+	const char *begin = is_over(i)			 ? "Incident is over" :
 			    i->state == INCIDENT_ONGOING ? "Incident goes on" :
 							   "Incident";
 

@@ -128,7 +128,8 @@ bool process_watch_see(struct process_watch *w, const struct wst_event *record, 
 	entry = entry_of(w, task);
 	known = entry->tgid == task->tgid && entry->start_ns == task->start_ns;
 	entry->used = w->clock;
-	if (known && !(was_never_accepted(record, len) && record->ts_ns - entry->read_ns > REFRESH_NS))
+	if (known &&
+	    !(was_never_accepted(record, len) && record->ts_ns - entry->read_ns > REFRESH_NS))
 		return false;
 	entry->tgid = task->tgid;
 	entry->start_ns = task->start_ns;

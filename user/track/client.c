@@ -124,7 +124,6 @@ struct client_habit client_habit(const struct client *c)
 	habit.pause_ns = sorted[c->pause_count / 2];
 	habit.comeback = habit_of(c, sorted);
 	habit.relentless = habit.comeback != COMEBACK_BACKOFF &&
-			   c->pauses_known >= RELENTLESS_ATTEMPTS &&
-			   habit.pause_ns < RELENTLESS_NS;
+			   c->pauses_known >= RELENTLESS_ATTEMPTS && habit.pause_ns < RELENTLESS_NS;
 	return habit;
 }

@@ -10,6 +10,8 @@
 
 /* A process that closes all that it has needs no longer for the next one. */
 #define BURST_PAUSE_NS 100000000ull
+/* nginx lets timers fire up to 0.3 s early. */
+#define MIXED_NS 350000000ull
 
 struct groups *groups_new(void)
 {
@@ -52,18 +54,45 @@ static const struct conn *closed_here(const struct session *s)
 	return NULL;
 }
 
+/* 0: not known. */
+static uint64_t idle_at_close(const struct conn *c)
+{
+	struct conn_snapshot at;
+	uint64_t last_ns;
+
+	if (!conn_at_close(c, &at))
+		return 0;
+	last_ns = at.walk[WST_IN].last_payload_ns;
+	if (at.walk[WST_OUT].last_payload_ns > last_ns)
+		last_ns = at.walk[WST_OUT].last_payload_ns;
+	return last_ns && c->closer_ns > last_ns ? c->closer_ns - last_ns : 0;
+}
+
+bool burst_is_mixed(const struct burst *b)
+{
+	return b && b->count > 1 && b->idle_low_ns &&
+	       b->idle_high_ns - b->idle_low_ns > MIXED_NS + b->idle_high_ns / 50;
+}
+
 void groups_note_closing(struct groups *g, const struct session *s)
 {
 	const struct conn *c = closed_here(s);
 	struct burst *b = c ? keyed_obtain(&g->bursts, task_key(&c->closer)) : NULL;
+	uint64_t idle_ns;
 
 	if (!b)
 		return;
 	if (!b->count || c->closer_ns > b->last_ns + BURST_PAUSE_NS) {
 		b->first_ns = c->closer_ns;
 		b->count = 0;
+		b->idle_low_ns = b->idle_high_ns = 0;
 	}
 	b->count++;
+	idle_ns = idle_at_close(c);
+	if (idle_ns && (!b->idle_low_ns || idle_ns < b->idle_low_ns))
+		b->idle_low_ns = idle_ns;
+	if (idle_ns > b->idle_high_ns)
+		b->idle_high_ns = idle_ns;
 	if (c->closer_ns > b->last_ns)
 		b->last_ns = c->closer_ns;
 }
@@ -97,8 +126,8 @@ const struct failed_connect *groups_failed_connect(const struct groups *g, uint3
 						   uint64_t from_ns, uint64_t to_ns)
 {
 	for (uint32_t i = 0; i < FAILED_CONNECTS && i < g->failed_count; i++) {
-		const struct failed_connect *f =
-			&g->failed[(g->failed_count - 1 - i) % FAILED_CONNECTS];
+		const struct failed_connect
+			*f = &g->failed[(g->failed_count - 1 - i) % FAILED_CONNECTS];
 
 		if (f->tgid == tgid && tgid && f->began_ns >= from_ns && f->began_ns <= to_ns)
 			return f;

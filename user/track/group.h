@@ -14,8 +14,12 @@
 struct burst {
 	struct keyed_entry entry;
 	uint64_t first_ns, last_ns;
+	uint64_t idle_low_ns, idle_high_ns; /* silences before it; 0: not known */
 	uint32_t count;
 };
+
+/* Sessions that were silent for different times: no idle timer ended them. */
+bool burst_is_mixed(const struct burst *b);
 
 /* A connection that was tried and never made. */
 struct failed_connect {

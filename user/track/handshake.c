@@ -12,6 +12,7 @@ struct http_head {
 	uint32_t seq; /* sequence number of the first byte */
 	uint32_t have, room;
 	uint64_t ts_ns; /* of the first chunk */
+	bool has_sid;
 	uint8_t bytes[];
 };
 
@@ -61,6 +62,7 @@ static int finish_request(struct handshake *hs, unsigned int direction, bool cut
 		return HANDSHAKE_IGNORED;
 	}
 	fresh.request_cut = cut;
+	fresh.has_sid = head->has_sid;
 	fresh.request_direction = (uint8_t)direction;
 	fresh.request_ns = head->ts_ns;
 	fresh.request_seq = head->seq;
@@ -127,6 +129,7 @@ static int begin(struct handshake *hs, const struct wst_http_event *event)
 		return -ENOMEM;
 	(*head)->seq = event->head_seq;
 	(*head)->have = 0;
+	(*head)->has_sid = false;
 	(*head)->ts_ns = event->h.ts_ns;
 	return 0;
 }
@@ -169,6 +172,8 @@ int handshake_add(struct handshake *hs, const struct wst_http_event *event)
 	step = begin(hs, event);
 	if (step)
 		return step;
+	if (event->flags & WST_HTTP_SID)
+		hs->partial[direction]->has_sid = true;
 	had = hs->partial[direction]->have;
 	if (event->offset > had) /* a chunk was lost: what came before it decides */
 		return finish(hs, direction, response, true);

@@ -37,6 +37,7 @@ struct handshake {
 	bool has_connection_upgrade; /* Connection header has the token upgrade */
 	bool has_key;
 	bool deflate_offered;
+	bool has_sid; /* the query string, which is not kept, names a session: sid= */
 	char path[HANDSHAKE_TEXT]; /* without the query string */
 	char host[HANDSHAKE_TEXT];
 	char origin[HANDSHAKE_TEXT];

@@ -106,9 +106,11 @@ void packet_notes_give(const struct packet_notes *n, struct conn *c)
 		note = &n->notes[i - 1];
 		looked_at++;
 		if (note->is_backlog) {
-			if (conn_owns_packet(c, &note->backlog.tuple) && is_fresh(c, note->backlog.h.ts_ns))
+			if (conn_owns_packet(c, &note->backlog.tuple) &&
+			    is_fresh(c, note->backlog.h.ts_ns))
 				conn_note_backlog(c, &note->backlog);
-		} else if (conn_owns_packet(c, &note->drop.tuple) && is_fresh(c, note->drop.h.ts_ns)) {
+		} else if (conn_owns_packet(c, &note->drop.tuple) &&
+			   is_fresh(c, note->drop.h.ts_ns)) {
 			conn_note_drop(c, &note->drop);
 		}
 	}

@@ -96,6 +96,7 @@ static bool repeats(const struct pattern_group *g, const struct pattern_sample *
 	p->spread_ns = range_span(&alike);
 	p->independent = range_span(&began) >= INDEPENDENT_NS &&
 			 range_span(&began) > 2 * p->spread_ns;
+	p->sharp = p->spread_ns <= p->value_ns / 50 + SHARP_NS;
 	p->client_silent = messages == 0;
 	p->talkers_outlive = g->talker_age_ns > p->value_ns + p->value_ns / 2;
 	return true;
@@ -148,8 +149,7 @@ bool pattern_has_busy(const struct pattern_group *g, uint64_t silence_ns)
 		const struct pattern_sample *s = &g->samples[i];
 		uint64_t age_ns = s->value_ns[PATTERN_AGE];
 
-		if (age_ns > silence_ns + silence_ns / 2 &&
-		    s->value_ns[PATTERN_IDLE] < silence_ns &&
+		if (age_ns > silence_ns + silence_ns / 2 && s->value_ns[PATTERN_IDLE] < silence_ns &&
 		    age_ns / (s->frames + 1ull) < silence_ns / 2)
 			return true;
 	}

@@ -43,6 +43,7 @@ struct pattern {
 	 * sessions at once, and those that were opened together look as if they had one.
 	 */
 	bool independent;
+	bool sharp; /* as alike as timers of a process make them that has not much else to do */
 	bool age_too; /* an idle that repeats, and the age does as well: nothing was said */
 	bool client_silent; /* in none of them did the client send a message */
 	bool talkers_outlive; /* sessions in which it did lived longer */

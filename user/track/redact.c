@@ -14,6 +14,7 @@
 #include "wstrace/http_upgrade.h"
 
 #define STREAMS 4096 /* heads under way at once before some lose the thread; a power of two */
+#define SID_OTHER 255 /* this parameter is another one */
 #define NAME_SHOWN 64 /* longer header names are no names */
 
 enum place {
@@ -38,6 +39,8 @@ struct stream {
 	uint8_t place; /* enum place */
 	uint8_t name_len;
 	uint8_t count; /* bytes of the version or of a list's element; enum url_part */
+	uint8_t sid; /* bytes of the name of a parameter that are those of "sid=" */
+	bool has_sid;
 	uint8_t name[24]; /* the longest that matters: Sec-WebSocket-Extensions */
 };
 
@@ -160,6 +163,7 @@ static bool keep_in_target(struct stream *s, uint8_t byte)
 		s->count = 0;
 	} else if (byte == '?' || byte == '#') {
 		s->place = IN_QUERY;
+		s->sid = byte == '?' ? 0 : SID_OTHER;
 	} else {
 		follow_url(s, byte);
 	}
@@ -175,10 +179,25 @@ static bool keep_in_url(struct stream *s, uint8_t byte)
 	return true;
 }
 
+/* That there is one is worth knowing; what it says is nobody's business. */
+static void look_for_sid(struct stream *s, uint8_t byte)
+{
+	static const char name[] = "sid=";
+
+	if (byte == '&')
+		s->sid = 0;
+	else if (s->sid < sizeof(name) - 1 && byte == (uint8_t)name[s->sid])
+		s->has_sid |= ++s->sid == sizeof(name) - 1;
+	else
+		s->sid = SID_OTHER;
+}
+
 static bool keep_in_query(struct stream *s, uint8_t byte)
 {
-	if (byte != ' ')
+	if (byte != ' ') {
+		look_for_sid(s, byte);
 		return false;
+	}
 	s->place = IN_VERSION;
 	s->count = 0;
 	return true;
@@ -279,6 +298,8 @@ void redact_record(struct redactor *r, void *record, size_t len)
 		memset(e.data + e.len, 0, sizeof(e.data) - e.len);
 		s = find_stream(r, &e);
 		redact_bytes(s, e.data, e.len);
+		if (s->has_sid)
+			e.flags |= WST_HTTP_SID;
 		s->next += e.len;
 	}
 	memcpy(record, &e, sizeof(e));

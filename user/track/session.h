@@ -11,6 +11,12 @@
 #include "track/process.h"
 
 #define SESSION_LEGS_MAX 8
+/*
+ * So many times the usual time is waited after the end of a session through a proxy without a Close
+ * frame. A worker that drops what it holds and leaves needs it: only that it is gone tells this
+ * from a timeout.
+ */
+#define SESSION_PROXY_SETTLES 4
 
 enum leg_role {
 	LEG_CLIENT_TO_SERVER,

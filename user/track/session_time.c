@@ -84,6 +84,16 @@ static bool awaits_other_end(const struct session *s)
 	       (c->tcp.tls_alert_in != 255 || c->tcp.tls_alert_out != 255);
 }
 
+static uint64_t settle_of(const struct session *s, uint64_t settle_ns)
+{
+	if (s->hop_count < 2 || !s->opened_ns)
+		return settle_ns;
+	for (int i = 0; i < s->leg_count; i++)
+		if (s->legs[i]->close[WST_IN].seen || s->legs[i]->close[WST_OUT].seen)
+			return settle_ns;
+	return SESSION_PROXY_SETTLES * settle_ns;
+}
+
 void session_refresh(struct session *s, uint64_t settle_ns, uint64_t wait_ns)
 {
 	uint64_t finished = awaits_other_end(s) ? 0 : last_finish_ns(s);
@@ -94,6 +104,7 @@ void session_refresh(struct session *s, uint64_t settle_ns, uint64_t wait_ns)
 	s->first_ns = first_event_ns(s);
 	s->ended_ns = first_end_ns(s);
 	s->due_ns = s->ended_ns ? s->ended_ns + wait_ns : 0;
+	settle_ns = settle_of(s, settle_ns);
 	if (finished && (!s->due_ns || finished + settle_ns < s->due_ns))
 		s->due_ns = finished + settle_ns;
 }

@@ -14,18 +14,20 @@ const SILENCE = ['session.network_timeout'];
 
 const base = { confidence: 'high', fast: true };
 
-// Sessions with different pasts and one idle time: each says something at its
-// own moment and then falls silent.
+// Sessions with different pasts and one idle time: all talk, and then fall silent
+// one after the other.
 async function fallSilent(t, options, count = 5) {
-  const sessions = [];
+  const talking = [];
   for (let i = 0; i < count; i++) {
-    sessions.push(await t.open(options));
-  }
-  for (const session of sessions) {
-    await t.sleep(250);
+    const session = await t.open(options);
     await session.say('hello');
+    talking.push([session, setInterval(() => session.say('hello').catch(() => {}), 300)]);
   }
-  await Promise.all(sessions.map((session) => session.closed()));
+  for (const [, timer] of talking) {
+    await t.sleep(350);
+    clearInterval(timer);
+  }
+  await Promise.all(talking.map(([session]) => session.closed()));
 }
 
 // Sessions of different idle: each goes on talking until it is ended.
@@ -259,8 +261,8 @@ module.exports = [
     'session.ping_timeout_own_stall', 'node', { heartbeatMs: 1000, blockMs: 1300 }, async (t) => {
       const sessions = await t.opens(4);
       await t.sleep(300);
-      await t.hog(sessions[0]);
-      await t.victims(sessions, 9000);
+      await t.hog(sessions);
+      await t.victims(sessions, 6000);
     }),
   heartbeat('loop-blocked-python', 'Whisper computes on the event loop; the library then misses pongs that are there.',
     'session.ping_timeout_own_stall', 'python', { ping_interval: 0.5, ping_timeout: 0.5, habit: 'block', block_s: 1.5 }, async (t) => {
@@ -290,9 +292,12 @@ async function forgetful(t, forgotten) {
   const busy = await t.open({ ...to, cause: 'session.normal' });
   const chatter = setInterval(() => busy.say('hello').catch(() => {}), 400);
   for (let i = 0; i < 5; i++) {
-    await t.open(to);
+    // They fall silent one after the other, and so die at different ages.
+    const session = await t.open(to);
+    const early = setInterval(() => session.say('hello').catch(() => {}), 400);
+    setTimeout(() => clearInterval(early), 200 + 700 * i);
   }
-  await t.sleep(forgotten === 'rst' ? 4500 : 10000);
+  await t.sleep(forgotten === 'rst' ? 8000 : 13000);
   clearInterval(chatter);
   await t.bye(busy);
 }

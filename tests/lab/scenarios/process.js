@@ -9,6 +9,7 @@ const fs = require('fs');
 const path = require('path');
 const { passTo } = require('../software');
 const { runContainer } = require('../container');
+const { childrenOf } = require('../world');
 
 const base = { confidence: 'high', fast: true };
 
@@ -128,7 +129,7 @@ module.exports = [
       await t.server('node');
       const nginx = await t.nginx({ server: passTo(t.upstream()) });
       const sessions = await t.opens(2, { to: 'proxy' });
-      for (const pid of workers(nginx)) {
+      for (const pid of childrenOf(nginx.pid)) {
         process.kill(pid, 'SIGKILL');
       }
       await Promise.all(sessions.map((session) => session.closed()));
@@ -197,8 +198,3 @@ module.exports = [
     },
   },
 ];
-
-function workers(nginx) {
-  const children = fs.readFileSync(path.join('/proc', `${nginx.pid}`, 'task', `${nginx.pid}`, 'children'), 'utf8');
-  return children.split(' ').filter(Boolean).map(Number);
-}
