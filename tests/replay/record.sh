@@ -102,6 +102,7 @@ code() {
 IMPATIENT=c.sysctl=net.ipv4.tcp_syn_retries=1
 OPEN=(listen connect handshake c.text=5 s.drain)
 OUTSIDE=(wire request response c.read_head c.text=5 s.drain)
+# shellcheck disable=SC2016 # nginx expands it
 PASS_ON='proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;'
 END=(s.end c.eof c.end)
 VIA_PROXY="c.connect_port=198.18.0.1,$PROXY_PORT"
