@@ -8,7 +8,7 @@
 #include "diagnose/timeouts.h"
 
 /* A process that closes its sockets one after the other needs no longer. */
-#define AT_ONCE_NS 20000000ull
+#define AT_ONCE_NS 200000000ull
 /* Shorter silences are conversation: nothing on the way forgets a connection so soon. */
 #define QUIET_MS 900
 /* Every other short silence is close to some number of seconds. */

@@ -146,8 +146,10 @@ static void watch_storm(const struct facts *f, const struct verdict *v, uint64_t
 		return;
 	incident_add_client(i, key);
 	/* It is known for one after some attempts only: those were part of it. */
-	if (i->count == 1)
+	if (i->count == 1) {
 		i->count = v->habit.attempts;
+		i->first_ns -= v->habit.attempts * v->habit.pause_ns;
+	}
 	memcpy(i->client_address,
 	       conn_is_server_side(f->client) ? f->client->tuple.remote : f->client->tuple.local,
 	       sizeof(i->client_address));
@@ -263,6 +265,8 @@ static void watch_period(const struct facts *f, const struct verdict *v)
 		return;
 	if (i->count < p->count)
 		i->count = p->count;
+	if (p->first_ns < i->first_ns)
+		i->first_ns = p->first_ns;
 	i->pattern = *p;
 	i->cause = v->rule->id;
 	i->outside = f->end.outside;

@@ -84,6 +84,8 @@ static bool repeats(const struct pattern_group *g, const struct pattern_sample *
 			continue;
 		range_add(&alike, s->value_ns[kind]);
 		range_add(&began, s->ended_ns - s->value_ns[kind]);
+		if (!p->first_ns || s->ended_ns < p->first_ns)
+			p->first_ns = s->ended_ns;
 		messages += s->client_messages;
 	}
 	if (alike.count < PATTERN_REPEATS ||

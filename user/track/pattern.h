@@ -38,6 +38,7 @@ struct pattern {
 	uint32_t count; /* sessions with this value, the asked-for one among them */
 	uint32_t total; /* sessions remembered */
 	uint64_t value_ns, spread_ns; /* mean; highest minus lowest */
+	uint64_t first_ns; /* when the first of them ended */
 	/*
 	 * They did not merely end at one moment: each had its own timer. A restart ends many
 	 * sessions at once, and those that were opened together look as if they had one.
