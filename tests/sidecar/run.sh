@@ -169,7 +169,7 @@ scenario_killed() {
 	quietly backend killed
 	quietly client killed talk
 	quietly docker kill killed
-	broken killed session.process_killed
+	broken killed session.container_stopped,session.process_killed
 }
 
 scenario_out_of_memory() {
@@ -201,18 +201,18 @@ scenario_published_port() {
 	quietly backend proxied -p 127.0.0.1:9001:8080
 	quietly host_client proxied 127.0.0.1:9001
 	quietly docker kill proxied
-	broken proxied session.process_killed
+	broken proxied session.container_stopped,session.process_killed
 	quietly backend natted -p "$ENGINE_BRIDGE:9002:8080"
 	quietly host_client natted "$ENGINE_BRIDGE:9002"
 	quietly docker kill natted
-	broken natted session.process_killed
+	broken natted session.container_stopped,session.process_killed
 }
 
 # The stack of compose.yaml itself: host, published port, nginx, backend.
 scenario_chat_stack() {
 	quietly host_client "$1" 127.0.0.1:8080
 	quietly compose kill backend
-	broken "$1" session.process_killed "$(compose ps -aq backend)"
+	broken "$1" session.container_stopped,session.process_killed "$(compose ps -aq backend)"
 }
 
 # The answers of one sidecar: it ends in good order, and its whole log has each session once.
