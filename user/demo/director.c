@@ -33,16 +33,41 @@ static void close_ports(struct director *d, unsigned int except)
 	}
 }
 
+static bool is_taken(const struct director *d, unsigned int scenario)
+{
+	for (unsigned int i = 0; i < scenario; i++)
+		if (director_port(d, i) == director_port(d, scenario))
+			return true;
+	return false;
+}
+
+/* IPv4 and IPv6 give out the same numbers, but verdicts are told apart by the number alone. */
+static int reserve_port(struct director *d, unsigned int i)
+{
+	int refused[8], tries = 0;
+
+	do {
+		d->bound_fds[i] = scene_reserve_port(&demo_scenarios[i], &d->addresses[i]);
+		if (d->bound_fds[i] < 0 || !is_taken(d, i))
+			break;
+		/* Held until there is another: the kernel would give the same one again. */
+		refused[tries++] = d->bound_fds[i];
+		d->bound_fds[i] = -EADDRINUSE;
+	} while (tries < 8);
+	while (tries)
+		close(refused[--tries]);
+	return d->bound_fds[i] < 0 ? d->bound_fds[i] : 0;
+}
+
 static int reserve_ports(struct director *d)
 {
+	int err = 0;
+
 	for (unsigned int i = 0; i < demo_scenario_count; i++)
 		d->bound_fds[i] = -1;
-	for (unsigned int i = 0; i < demo_scenario_count; i++) {
-		d->bound_fds[i] = scene_reserve_port(&demo_scenarios[i], &d->addresses[i]);
-		if (d->bound_fds[i] < 0)
-			return d->bound_fds[i];
-	}
-	return 0;
+	for (unsigned int i = 0; !err && i < demo_scenario_count; i++)
+		err = reserve_port(d, i);
+	return err;
 }
 
 /*
@@ -68,16 +93,17 @@ static void wait_scene(pid_t pid)
 			;
 }
 
+/* The slow ones together, and after the others, so that nothing disturbs their timers. */
 static void direct(struct director *d)
 {
 	pid_t slow[SCENARIOS_MAX] = { 0 };
 
 	for (unsigned int i = 0; i < demo_scenario_count; i++)
-		if (demo_scenarios[i].slow)
-			slow[i] = start_scene(d, i);
-	for (unsigned int i = 0; i < demo_scenario_count; i++)
 		if (!demo_scenarios[i].slow)
 			wait_scene(start_scene(d, i));
+	for (unsigned int i = 0; i < demo_scenario_count; i++)
+		if (demo_scenarios[i].slow)
+			slow[i] = start_scene(d, i);
 	for (unsigned int i = 0; i < demo_scenario_count; i++)
 		wait_scene(slow[i]);
 }

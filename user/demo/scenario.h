@@ -17,7 +17,7 @@ struct scenario {
 	int kill_signal; /* sent to the server by a third process once the session is up; 0: none */
 	bool ipv6; /* where the host has it */
 	bool private_network; /* in a network namespace of its own, where a cable can be cut */
-	bool slow; /* takes seconds: runs beside the others */
+	bool slow; /* takes seconds: played together with the other slow ones */
 	int (*server)(struct peer *p); /* NULL: nobody listens */
 	int (*client)(struct peer *p);
 };
