@@ -21,8 +21,9 @@ endif
 # bpftool and nginx live where only root looks
 export PATH := $(PATH):/usr/sbin:/sbin
 
-ALL_SUITES := unit fuzz replay cli bpf oracle e2e lab sidecar
-SUITES ?= $(ALL_SUITES)
+ALL_SUITES := unit fuzz replay cli bpf vm oracle e2e lab sidecar
+# Not by default: vm boots other kernels, lab takes minutes. `make test-vm`, `make test-lab`, `make lab`.
+SUITES ?= $(filter-out vm lab,$(ALL_SUITES))
 
 WSTRACE := $(BUILD)/$(if $(filter 1,$(STATIC)),static/)wstrace
 SKEL    := $(BUILD)/wstrace.skel.h
@@ -177,8 +178,8 @@ define archive
 $(Q)$(AR) qcs $@ $(filter %.o,$^)
 endef
 
-# Only user/platform may include the skeleton.
-PLATFORM_SRCS := $(filter user/platform/%,$(USER_SRCS))
+# Only user/platform may include the skeleton, and what measures it.
+PLATFORM_SRCS := $(filter user/platform/%,$(USER_SRCS)) tests/vm/verifier_cost.c
 $(call objects,dynamic,$(PLATFORM_SRCS)) $(call objects,static,$(PLATFORM_SRCS)): | $(SKEL)
 
 $(BUILD)/wstrace: $(call objects,dynamic,$(USER_SRCS)) $(BUILD)/sources
@@ -228,6 +229,7 @@ demo: $(WSTRACE) ## install what the build needs, build, and run the demo (as ro
 needs_unit := $(BUILD)/tests/unit
 needs_fuzz := $(FUZZ_BINS)
 needs_cli  := $(WSTRACE) $(BUILD)/static/wstrace
+needs_vm   := $(WSTRACE) $(BUILD)/static/wstrace
 needs = $(or $(needs_$(1)),$(WSTRACE)) $(filter $(BUILD)/tests/$(1)/%,$(PROGRAMS))
 RUN_TESTS = WSTRACE='$(abspath $(WSTRACE))' WSTRACE_STATIC='$(abspath $(BUILD)/static/wstrace)' \
 	    WSTRACE_BUILD='$(abspath $(BUILD))' tools/run-tests.sh
@@ -236,7 +238,7 @@ RUN_TESTS = WSTRACE='$(abspath $(WSTRACE))' WSTRACE_STATIC='$(abspath $(BUILD)/s
 test: $(sort $(foreach s,$(SUITES),$(call needs,$(s)))) ## install, build, run all suites (as root), or SUITES="unit replay"
 	$(Q)$(RUN_TESTS) $(SUITES)
 
-## test-SUITE: one suite, with nothing installed: unit fuzz replay cli bpf oracle e2e lab sidecar
+## test-SUITE: one suite, with nothing installed: unit fuzz replay cli bpf vm oracle e2e lab sidecar
 .PHONY: $(ALL_SUITES:%=test-%)
 $(ALL_SUITES:%=test-%): test-%: $$(call needs,$$*)
 	$(Q)$(RUN_TESTS) $*
@@ -248,6 +250,10 @@ lab: $(call needs,lab) ## the whole lab of real failures (as root), or SCENARIO=
 .PHONY: fuzz
 fuzz: $(FUZZ_BINS) ## fuzz for real, FUZZ_SECONDS=60 for each target
 	$(Q)WSTRACE_BUILD='$(abspath $(BUILD))' tools/run-fuzz.sh fuzz $(FUZZ_SECONDS)
+
+.PHONY: veristat
+veristat: $(BUILD)/tests/vm/verifier_cost ## verifier cost on this kernel beside the recorded one (as root; UPDATE=1 records)
+	$(Q)WSTRACE_BUILD='$(abspath $(BUILD))' tools/veristat.sh $(if $(UPDATE),update)
 
 .PHONY: check
 check: $(SKEL) $(call objects,dynamic,$(PURE_SRCS)) $(BUILD)/version.h ## style, layers, sizes, banned functions, static analysis
@@ -276,8 +282,8 @@ setup-build setup-all: setup-%:
 	$(Q)tools/setup.sh $*
 
 .PHONY: clean
-clean: ## remove what was built, but not the fetched cJSON (build/deps)
-	$(Q)[ ! -d $(BUILD) ] || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} +
+clean: ## remove what was built, but not what was fetched (build/deps, build/vm)
+	$(Q)[ ! -d $(BUILD) ] || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name deps ! -name vm -exec rm -rf {} +
 
 .PHONY: help
 help: ## this list

@@ -6,8 +6,7 @@
 #ifndef COMPAT_BPF_H
 #define COMPAT_BPF_H
 
-#include "maps.bpf.h"
-#include <bpf/bpf_core_read.h>
+#include "emit.bpf.h"
 
 /*
  * tcp_send_reset(sk, skb, reason): the third argument came with "tcp: rstreason: ..." (6.10).
@@ -54,6 +53,18 @@ static __always_inline struct sock *compat_file_sock(struct file *file)
 		return NULL;
 	socket = BPF_CORE_READ(file, private_data);
 	return socket && BPF_CORE_READ(socket, file) == file ? BPF_CORE_READ(socket, sk) : NULL;
+}
+
+/*
+ * inet_sk_error_report came with 5.14. Before, an error is seen where it ends the connection or, set
+ * by close() itself, where the socket goes.
+ */
+static __always_inline void compat_tell_error(const struct sock *sk, struct note *note, u64 cookie)
+{
+	if (targ_error_report || note->flags & NOTE_ERROR_TOLD || !BPF_CORE_READ(sk, sk_err))
+		return;
+	note->flags |= NOTE_ERROR_TOLD;
+	emit_error(sk, cookie);
 }
 
 /*

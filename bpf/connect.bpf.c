@@ -193,6 +193,8 @@ static __always_inline void on_change(struct sock *sk, int old_state, int new_st
 		announce(sk, note, cookie);
 	if (!(note->flags & NOTE_ANNOUNCED))
 		return;
+	if (new_state == TCP_CLOSE)
+		compat_tell_error(sk, note, cookie);
 	emit_state(sk, note, cookie, old_state, new_state, by_process);
 	if (new_state == TCP_CLOSE)
 		emit_end(sk, note, stream, cookie);
@@ -225,6 +227,21 @@ int handle_inet_sock_set_state(u64 *ctx)
 }
 
 /*
+ * A timer that interrupts a program on its CPU finds it busy, and the kernel skips the second run
+ * (recursion): so the end of a connection that was never answered may have gone unseen.
+ */
+static __always_inline bool missed_failure(const struct sock *sk, const struct note *note)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+
+	if (note->flags & (NOTE_ANNOUNCED | NOTE_PASSIVE | NOTE_LISTENER) || note->established_ns ||
+	    !note->connect_ns)
+		return false;
+	return is_chat_port(sock_remote_port(sk)) && BPF_CORE_READ(tp, total_retrans) &&
+	       !BPF_CORE_READ(tp, bytes_received);
+}
+
+/*
  * A connect() that got no further than the search for a route; and a safety net for a socket whose
  * END found the ring buffer full.
  */
@@ -232,14 +249,18 @@ SEC("tp_btf/tcp_destroy_sock")
 int handle_tcp_destroy_sock(u64 *ctx)
 {
 	struct note *note = sock_note((void *)ctx[0]);
+	struct sock *sk = (struct sock *)ctx[0];
+	u64 cookie;
 
 	if (!note)
 		return 0;
-	if (note->flags & NOTE_ATTEMPT)
-		announce((struct sock *)ctx[0], note, sock_cookie((void *)ctx[0], note));
-	if (note->flags & NOTE_ANNOUNCED)
-		emit_end((struct sock *)ctx[0], note, sock_stream((void *)ctx[0]),
-			 sock_cookie((void *)ctx[0], note));
+	cookie = sock_cookie((void *)ctx[0], note);
+	if (note->flags & NOTE_ATTEMPT || missed_failure(sk, note))
+		announce(sk, note, cookie);
+	if (note->flags & NOTE_ANNOUNCED) {
+		compat_tell_error(sk, note, cookie);
+		emit_end(sk, note, sock_stream((void *)ctx[0]), cookie);
+	}
 	sock_forget((void *)ctx[0], note);
 	return 0;
 }

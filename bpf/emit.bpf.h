@@ -4,6 +4,7 @@
 #define EMIT_BPF_H
 
 #include "maps.bpf.h"
+#include <bpf/bpf_core_read.h>
 
 static __always_inline void count_loss(enum wst_loss_site site)
 {
@@ -36,6 +37,18 @@ static __always_inline void *reserve_event(u16 type, u32 size, u64 cookie, u32 t
 	__builtin_memset(event, 0, size);
 	fill_header(event, type, size, cookie, tgid);
 	return event;
+}
+
+/* Sends WST_EV_ERROR: what the application will see. */
+static __always_inline void emit_error(const struct sock *sk, u64 cookie)
+{
+	struct wst_error_event *event = reserve_event(WST_EV_ERROR, sizeof(*event), cookie, 0);
+
+	if (!event)
+		return;
+	event->error = BPF_CORE_READ(sk, sk_err);
+	event->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	bpf_ringbuf_submit(event, 0);
 }
 
 #endif

@@ -23,6 +23,7 @@ extern const volatile bool targ_mark_victim_task;
 extern const volatile bool targ_reset_reason;
 extern const volatile bool targ_drop_reason;
 extern const volatile bool targ_sock_helpers;
+extern const volatile bool targ_error_report;
 
 enum note_flag {
 	NOTE_LISTENER = 1 << 0,
@@ -41,6 +42,7 @@ enum note_flag {
 	NOTE_WS_REQUEST = 1 << 13, /* a WebSocket request is complete, its answer is due */
 	NOTE_HTTP_SEEN = 1 << 14, /* began like HTTP */
 	NOTE_ATTEMPT = 1 << 15, /* connect() was called, no SYN was sent yet; attempt is valid */
+	NOTE_ERROR_TOLD = 1 << 16, /* only where the kernel does not report errors, see compat.bpf.h */
 };
 
 /* Where a connect() under way goes. */

@@ -72,7 +72,6 @@ SEC("tp_btf/inet_sk_error_report")
 int handle_inet_sk_error_report(u64 *ctx)
 {
 	struct sock *sk = (struct sock *)ctx[0];
-	struct wst_error_event *event;
 	struct note *note;
 
 	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
@@ -83,13 +82,7 @@ int handle_inet_sk_error_report(u64 *ctx)
 	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT &&
 	    is_chat_port(sock_remote_port(sk)))
 		announce(sk, note, sock_cookie((void *)ctx[0], note));
-	if (!(note->flags & NOTE_ANNOUNCED) || !BPF_CORE_READ(sk, sk_err))
-		return 0;
-	event = reserve_event(WST_EV_ERROR, sizeof(*event), sock_cookie((void *)ctx[0], note), 0);
-	if (!event)
-		return 0;
-	event->error = BPF_CORE_READ(sk, sk_err);
-	event->state = BPF_CORE_READ(sk, __sk_common.skc_state);
-	bpf_ringbuf_submit(event, 0);
+	if (note->flags & NOTE_ANNOUNCED && BPF_CORE_READ(sk, sk_err))
+		emit_error(sk, sock_cookie((void *)ctx[0], note));
 	return 0;
 }

@@ -12,6 +12,7 @@ const volatile bool targ_mark_victim_task = false;
 const volatile bool targ_reset_reason = false;
 const volatile bool targ_drop_reason = false;
 const volatile bool targ_sock_helpers = false;
+const volatile bool targ_error_report = false;
 
 /* Value of a new stream: too much for the stack. */
 const volatile __u8 zeroes[sizeof(struct stream)] = {};

@@ -26,6 +26,7 @@ TEST_PACKAGES=(
 	nginx golang-go golang-github-gorilla-websocket-dev
 	haproxy python3-websockets openssl runc # the lab
 	chromium tshark
+	qemu-system-x86 busybox-static xz-utils # other kernels
 	mmdebstrap debian-archive-keyring # the Docker engine and its base image, in a folder
 	ca-certificates
 )

@@ -12,12 +12,12 @@
 #include "platform/btf.h"
 #include "platform/capabilities.h"
 #include "platform/cgroup.h"
+#include "platform/fit.h"
 #include "platform/libbpf_log.h"
 #include "wstrace.skel.h"
 #include "wstrace/event.h"
 
 #define LINKS_MAX 64
-#define TRACEPOINT_PREFIX "tp_btf/"
 #define ITERATOR_PREFIX "iter/"
 
 struct loader {
@@ -29,29 +29,6 @@ struct loader {
 	int cpu_count;
 };
 
-/* What a kernel may lack, for the message after it refused to load. */
-static const struct kernel_feature {
-	const char *name;
-	int map_type, program_type; /* one of them, the other 0 */
-} features[] = {
-	{ "BPF ring buffers (Linux 5.8)", BPF_MAP_TYPE_RINGBUF, 0 },
-	{ "BPF socket storage (Linux 5.2)", BPF_MAP_TYPE_SK_STORAGE, 0 },
-	{ "cgroup_skb programs (CONFIG_CGROUP_BPF)", 0, BPF_PROG_TYPE_CGROUP_SKB },
-};
-
-static const char *missing_feature(void)
-{
-	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
-		const struct kernel_feature *f = &features[i];
-		int has = f->map_type ? libbpf_probe_bpf_map_type(f->map_type, NULL) :
-					libbpf_probe_bpf_prog_type(f->program_type, NULL);
-
-		if (has == 0)
-			return f->name;
-	}
-	return NULL;
-}
-
 /* The name after the prefix, or NULL. */
 static const char *after(const char *s, const char *prefix)
 {
@@ -60,63 +37,8 @@ static const char *after(const char *s, const char *prefix)
 	return strncmp(s, prefix, len) ? NULL : s + len;
 }
 
-/* Leaves out the programs whose hook the running kernel does not have. */
-static int select_programs(struct loader *l, const struct loader_config *config, struct failure *f)
-{
-	struct bpf_program *program;
-	const char *name;
-
-	bpf_object__for_each_program(program, l->skel->obj) {
-		const char *section = bpf_program__section_name(program);
-
-		name = after(section, TRACEPOINT_PREFIX);
-		if (name && kernel_btf_tracepoint_arguments(l->btf, name) < 0)
-			bpf_program__set_autoload(program, false);
-		name = after(section, ITERATOR_PREFIX);
-		if (name && !kernel_btf_has_iterator(l->btf, name))
-			bpf_program__set_autoload(program, false);
-	}
-	if (bpf_program__autoload(l->skel->progs.handle_inet_sock_set_state))
-		return 0;
-	return failure_set(f, ENOTSUP,
-			   "%s has no tracepoint inet_sock_set_state (Linux 5.8 or later has it): "
-			   "it does not belong to a kernel that can be traced",
-			   config->btf_path);
-}
-
-static void set_rodata(struct loader *l, const struct loader_config *config)
-{
-	struct wstrace_bpf__rodata *rodata = l->skel->rodata;
-
-	memcpy((void *)rodata->targ_ports, config->chat_ports, sizeof(rodata->targ_ports));
-	rodata->targ_only_chat_ports = config->only_chat_ports;
-	rodata->targ_self_tgid = config->self_tgid;
-	/* mark_victim(int pid) until Linux 6.8, then mark_victim(struct task_struct *, uid_t). */
-	rodata->targ_mark_victim_task = kernel_btf_argument_points_to(l->btf, "mark_victim", 0,
-								      "task_struct");
-	/* tcp_send_reset(sk, skb, reason) since Linux 6.10. */
-	rodata->targ_reset_reason = kernel_btf_tracepoint_arguments(l->btf, "tcp_send_reset") >= 3;
-	/* kfree_skb(skb, location, reason) since Linux 5.17. */
-	rodata->targ_drop_reason = kernel_btf_tracepoint_arguments(l->btf, "kfree_skb") >= 3;
-}
-
-/*
- * bpf_get_socket_cookie() for tracing programs came with Linux 5.12, socket storage for them with
- * 5.11. Where both are missing, the facts of sockets are in maps by address.
- */
-static void select_storage(struct loader *l)
-{
-	bool helpers = kernel_btf_has_function(l->btf, "bpf_get_socket_ptr_cookie");
-
-	l->skel->rodata->targ_sock_helpers = helpers;
-	bpf_map__set_autocreate(l->skel->maps.notes, helpers);
-	bpf_map__set_autocreate(l->skel->maps.streams, helpers);
-	bpf_map__set_autocreate(l->skel->maps.notes_by_address, !helpers);
-	bpf_map__set_autocreate(l->skel->maps.streams_by_address, !helpers);
-	bpf_map__set_autocreate(l->skel->maps.listeners_by_port, !helpers);
-}
-
-static int say_refused(int err, const struct loader_config *config, struct failure *f)
+static int say_refused(const struct loader *l, int err, const struct loader_config *config,
+		       struct failure *f)
 {
 	const char *program = libbpf_log_refused_program(), *missing;
 	const char *hint = config->verbose ? "" : "; --verbose shows the kernel's log";
@@ -127,7 +49,7 @@ static int say_refused(int err, const struct loader_config *config, struct failu
 				   "maps; try a smaller one: --buffer-mib N",
 				   config->buffer_mib);
 	/* Probing needs the same privileges, so without them it finds nothing. */
-	missing = err == EPERM ? NULL : missing_feature();
+	missing = err == EPERM ? NULL : fit_missing_feature(l->btf);
 	if (missing)
 		return failure_set(f, err, "this kernel lacks %s", missing);
 	if (err == EPERM && !program)
@@ -157,15 +79,11 @@ static int load(struct loader *l, const struct loader_config *config, struct fai
 	l->skel = wstrace_bpf__open_opts(&options);
 	if (!l->skel)
 		return failure_set(f, errno, "cannot open the BPF object: %s", strerror(errno));
-	err = select_programs(l, config, f);
+	err = fit_to_kernel(l->skel, l->btf, config, f);
 	if (err)
 		return err;
-	set_rodata(l, config);
-	select_storage(l);
-	err = bpf_map__set_max_entries(l->skel->maps.events, config->buffer_mib << 20);
-	if (!err)
-		err = wstrace_bpf__load(l->skel);
-	return err ? say_refused(-err, config, f) : 0;
+	err = wstrace_bpf__load(l->skel);
+	return err ? say_refused(l, -err, config, f) : 0;
 }
 
 static int attach_program(struct loader *l, struct bpf_program *program, struct failure *f)
