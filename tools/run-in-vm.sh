@@ -22,7 +22,7 @@ TOP=$(cd "$(dirname "$0")/.." && pwd)
 CHECKOUT=$TOP
 BUILD=${WSTRACE_BUILD:-$TOP/build}
 CACHE=$BUILD/vm
-PROGRAMS=(bash python3 jq ip tc nft timeout)
+PROGRAMS=(bash python3 jq ip tc nft timeout bpftool)
 MEMORY_MIB=640 CPUS=2
 seconds=300
 

@@ -201,6 +201,7 @@ static int report_losses(struct pipeline *p)
 		[WST_LOSS_LOOP] = "segments (too many frames)",
 		[WST_LOSS_DROP_EVENTS] = "drops (above the rate limit)",
 		[WST_LOSS_OWNERS] = "processes (table full)",
+		[WST_LOSS_SKIPPED] = "runs of programs (interrupted on their CPU)",
 	};
 	const struct host_facts *host = track_host(p->track);
 	char lost[320] = "", message[384];

@@ -378,7 +378,9 @@ enum wst_loss_site {
 	WST_LOSS_LOOP = 4, /* more frames or chunks in one segment than are walked */
 	WST_LOSS_DROP_EVENTS = 5, /* drops counted but not reported, above the rate limit */
 	WST_LOSS_OWNERS = 6, /* process table full */
-	WST_LOSS_SITES = 7,
+	/* runs that the kernel skipped: the program was busy on that CPU (recursion_misses) */
+	WST_LOSS_SKIPPED = 7,
+	WST_LOSS_SITES = 8,
 };
 
 struct wst_loss_event {

@@ -10,13 +10,13 @@
 # in beforehand by the same scripts, so that its steps find it there. Made at the first call.
 base_archive() {
 	local base inside=$STATE/inside.sh
-	base=$CACHE/base-$(cd "$TOP" && cat tools/setup.sh tools/build-cjson.sh tests/sidecar/images.sh |
+	base=$CACHE/base-$(cd "$TOP" && cat tools/setup.sh tools/build-cjson.sh tools/apt-apart.sh tests/sidecar/images.sh |
 		sha256sum | cut -c1-12).tar
 	[ -e "$base" ] || rm -f "$CACHE"/base-*.tar # of an older state of the scripts
 	cat >"$inside" <<-'EOF'
 		set -eu
 		mkdir -p "$1/src/tools"
-		cp -a "$TOP/tools/setup.sh" "$TOP/tools/build-cjson.sh" "$1/src/tools/"
+		cp -a "$TOP/tools/setup.sh" "$TOP/tools/build-cjson.sh" "$TOP/tools/apt-apart.sh" "$1/src/tools/"
 		chroot "$1" /src/tools/setup.sh build
 		chroot "$1" /src/tools/build-cjson.sh /src/build/deps
 	EOF

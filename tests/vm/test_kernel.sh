@@ -22,6 +22,21 @@ test_kernel_drop_reason() {
 		peer_said "timed out" && expect_cause $want
 }
 
+# Where the facts of sockets are in maps of ours, those of a closed socket go; elsewhere there are no such maps.
+test_kernel_forgets_sockets() {
+	local map
+	tracing && talk listen connect handshake c.text=5 "${BYE[@]}" || return
+	for map in notes_by_address streams_by_address listeners_by_port; do
+		bpftool -j map dump name ${map:0:15} >"$WORK/map" 2>/dev/null # BPF_OBJ_NAME_LEN
+		if kernel_knows bpf_get_socket_ptr_cookie; then
+			jq -e '.error' "$WORK/map" || return
+		else
+			jq -e 'length == 0' "$WORK/map" || return
+		fi
+	done
+	expect session_end .close.clean
+}
+
 # One line says what is missing, and that is all.
 test_kernel_without_types() {
 	local status=0

@@ -21,6 +21,7 @@ static const char *const loss_sites[WST_LOSS_SITES] = {
 	[WST_LOSS_LOOP] = "too many frames in one segment",
 	[WST_LOSS_DROP_EVENTS] = "dropped packets not told one by one",
 	[WST_LOSS_OWNERS] = "too many processes",
+	[WST_LOSS_SKIPPED] = "runs of programs skipped by the kernel",
 };
 
 static void say_tracing(const struct config *config)

@@ -217,6 +217,23 @@ int loader_events_fd(const struct loader *l)
 	return bpf_map__fd(l->skel->maps.events);
 }
 
+/* A tracing program that interrupts itself on a CPU is not run; the kernel counts since 5.12. */
+static uint64_t skipped_runs(const struct loader *l)
+{
+	struct bpf_program *program;
+	uint64_t sum = 0;
+
+	bpf_object__for_each_program(program, l->skel->obj) {
+		struct bpf_prog_info info = { 0 };
+		uint32_t len = sizeof(info);
+		int fd = bpf_program__fd(program);
+
+		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len))
+			sum += info.recursion_misses;
+	}
+	return sum;
+}
+
 int loader_read_losses(const struct loader *l, uint64_t ret_total[LOADER_LOSS_SITES])
 {
 	uint32_t sites = bpf_map__max_entries(l->skel->maps.losses);
@@ -230,6 +247,8 @@ int loader_read_losses(const struct loader *l, uint64_t ret_total[LOADER_LOSS_SI
 			ret_total[site] += per_cpu[cpu];
 	}
 	free(per_cpu);
+	if (!err)
+		ret_total[WST_LOSS_SKIPPED] = skipped_runs(l);
 	return err;
 }
 
