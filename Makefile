@@ -111,7 +111,7 @@ SUITE_SRCS   := $(sort $(wildcard $(patsubst %,tests/%/*.c,$(filter-out unit fuz
 PROGRAM_SRCS := $(shell grep -l '^int main\b' $(SUITE_SRCS) /dev/null)
 PROGRAMS     := $(PROGRAM_SRCS:%.c=$(BUILD)/%)
 
-PACKAGES    := libbpf libelf zlib libcjson libutf8proc libcap-ng
+PACKAGES    := libbpf libelf zlib libcjson libutf8proc libcap-ng libseccomp
 LIB_CFLAGS   = $(call once,cflags,pkg-config --cflags $(PACKAGES))
 LIBS         = $(call once,libs,pkg-config --libs $(PACKAGES)) -lmbedcrypto
 STATIC_LIBS  = $(call once,static_libs,pkg-config --libs --static $(PACKAGES)) -lmbedcrypto

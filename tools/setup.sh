@@ -15,14 +15,14 @@ cd "$(dirname "$0")/.."
 BUILD_PACKAGES=(
 	gcc libc6-dev make pkg-config
 	clang bpftool libbpf-dev libelf-dev zlib1g-dev
-	libcjson-dev libmbedtls-dev libutf8proc-dev libcap-ng-dev
+	libcjson-dev libmbedtls-dev libutf8proc-dev libcap-ng-dev libseccomp-dev
 	dpkg-dev # unpacks Debian's cJSON source for STATIC=1
 )
 TEST_PACKAGES=(
 	libclang-rt-14-dev llvm # sanitizers, libFuzzer, symbols in their reports
 	git clang-format cppcheck shellcheck # make check
 	python3 python3-jsonschema jq # JSON against its schema
-	iproute2 nftables procps curl # namespaces, faults, looking around
+	iproute2 nftables procps curl strace # namespaces, faults, looking around
 	nginx golang-go golang-github-gorilla-websocket-dev
 	haproxy python3-websockets openssl runc # the lab
 	chromium tshark

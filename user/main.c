@@ -11,6 +11,7 @@
 #include "config/version.h"
 #include "platform/message.h"
 #include "platform/page.h"
+#include "platform/sandbox.h"
 
 static int (*const commands[COMMAND_COUNT])(const struct config *config) = {
 	[COMMAND_TRACE] = command_trace,   [COMMAND_RECORD] = command_record,
@@ -29,6 +30,12 @@ static void occupy_standard_descriptors(void)
 	for (int fd = 0; fd < 3; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", modes[fd]) < 0)
 			return;
+}
+
+static bool only_prints(const struct config *config)
+{
+	return config->action != ACTION_RUN || config->command == COMMAND_EXPLAIN ||
+	       config->command == COMMAND_CAUSES;
 }
 
 static int print_version(void)
@@ -52,6 +59,8 @@ int main(int argc, char **argv)
 		message_failure(&f);
 		return STATUS_USAGE;
 	}
+	if (only_prints(&config))
+		sandbox_enter(SANDBOX_OFFLINE);
 	switch (config.action) {
 	case ACTION_HELP:
 		return page_print(help_page(config.command));

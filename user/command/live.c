@@ -10,6 +10,7 @@
 #include "platform/cgroup.h"
 #include "platform/message.h"
 #include "platform/procfs.h"
+#include "platform/sandbox.h"
 
 #define PORTS_SHOWN 8
 
@@ -88,9 +89,14 @@ static int start(const struct config *config, struct tracer_config *tracer_confi
 	if (err)
 		return err;
 	err = tracer_drop_privileges(*ret_tracer, f);
-	if (err)
+	if (err) {
 		tracer_free(*ret_tracer);
-	return err;
+		return err;
+	}
+	err = sandbox_enter(SANDBOX_TRACE);
+	if (err && config->verbose)
+		message("without a seccomp filter: %s", strerror(-err));
+	return 0;
 }
 
 static int run(struct tracer *t)

@@ -4,8 +4,10 @@
 #include <inttypes.h>
 
 #include "command/lines.h"
+#include "platform/capabilities.h"
 #include "platform/message.h"
 #include "platform/recording.h"
+#include "platform/sandbox.h"
 
 /* 0 at the end of the recording, also of a damaged one, which the failure tells; else what stopped the run. */
 static int feed_all(struct recording_reader *reader, struct pipeline *pipeline, struct sink *sink,
@@ -55,6 +57,10 @@ int command_replay(const struct config *config)
 
 	if (!err)
 		err = sink_open(config->output, &lines.sink, &f);
+	if (!err)
+		err = capabilities_drop(NULL, 0, &f);
+	if (!err)
+		sandbox_enter(SANDBOX_OFFLINE);
 	if (!err)
 		status = replay(config, reader, &lines, &f);
 	if (f.text[0])
