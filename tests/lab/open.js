@@ -6,8 +6,6 @@
 // the tool's side is the wrong one. They are counted as skipped until they are
 // right; then the entry goes.
 
-const TWICE = 'the late 101 of the backend makes a second line for a session that was reported already';
-
 const PATTERN = 'the third session and later ones repeat the idle or the age of those before them';
 
 const OTHER_SID = 'the answer is 400 to a sid in the query that this process did not give out';
@@ -17,9 +15,6 @@ const OPEN = {
   'no-route': 'ENETUNREACH of connect() is the decisive fact, so it may be high',
   'limit-conn': 'the 503 is of the proxy itself, there is no backend leg',
   'server-stopped-before-answer': 'the request lies unread at the server, which outranks the impatience of the client',
-  'backend-silent': TWICE,
-  'client-gives-up': TWICE,
-  'rejected-after-open': 'closed by the server 0.1 s after the 101, before any message of the client: that is the decisive fact',
   'no-sticky-sessions': OTHER_SID,
   'session-of-earlier-process': OTHER_SID,
   'reported-socketio-4881': OTHER_SID,

@@ -360,8 +360,8 @@ TEST(track, no_key)
 	events_free(e);
 }
 
-/* Its session was reported when the proxy gave up on it; a late success is one after all. */
-TEST(track, answer_after_the_report)
+/* One server hung up, the proxy asks another one: the client still waits, and is served. */
+TEST(track, a_try_that_failed_ends_nothing)
 {
 	struct events *e = events_new();
 	const struct side *in = &STACK.legs[ACCEPTED], *out = &STACK.legs[UPSTREAM];
@@ -374,9 +374,7 @@ TEST(track, answer_after_the_report)
 	no_frames((struct wst_end_event *)e->records[e->count - 1]);
 	t = track_of(e);
 	applied = e->count;
-	s = only_end(t, e->now_ns + 2000 * MS);
-	CHECK_EQ(session_stage(s), STAGE_UPGRADE);
-	track_release(t, s);
+	CHECK(!next_end(t, e->now_ns + 60000 * MS, NULL));
 	events_pass_ms(e, 5000);
 	ev_response(e, in, "HTTP/1.1 101 X\r\n\r\n")->head_seq = STACK.seq[0] + 5;
 	events_pass_ms(e, 5000);
@@ -384,8 +382,60 @@ TEST(track, answer_after_the_report)
 	apply_from(t, e, applied);
 	s = only_end(t, UINT64_MAX);
 	CHECK_EQ(session_stage(s), STAGE_SESSION);
-	CHECK_EQ(s->leg_count, 1);
 	track_release(t, s);
+	track_free(t);
+	events_free(e);
+}
+
+/* The server answers when the client has left, or has another answer, and nothing is reported yet. */
+TEST(track, answer_before_the_report)
+{
+	const struct side *in = &STACK.legs[ACCEPTED], *out = &STACK.legs[UPSTREAM];
+	struct events *e;
+	struct track *t;
+	struct session *s;
+
+	for (int answered = 0; answered < 2; answered++) {
+		e = events_new();
+		stack_request(e, &STACK, KEY_HEADER);
+		if (answered)
+			ev_response(e, in, "HTTP/1.1 504 X\r\n\r\n")->head_seq = STACK.seq[0] + 5;
+		ev_state(e, in, STATE_ESTABLISHED, STATE_CLOSE_WAIT);
+		events_pass_ms(e, 5);
+		ev_response(e, out, "HTTP/1.1 101 X\r\n\r\n")->head_seq = STACK.seq[1] + 5;
+		t = track_of(e);
+		s = only_end(t, e->now_ns + 2000 * MS);
+		CHECK_EQ(session_stage(s), STAGE_UPGRADE);
+		CHECK_EQ(s->opened_ns, 0);
+		track_release(t, s);
+		track_free(t);
+		events_free(e);
+	}
+}
+
+/* The client left and its session was reported; what the server answers later is no news. */
+TEST(track, answer_after_the_report)
+{
+	struct events *e = events_new();
+	const struct side *in = &STACK.legs[ACCEPTED], *out = &STACK.legs[UPSTREAM];
+	struct track *t;
+	struct session *s;
+	size_t applied;
+
+	stack_request(e, &STACK, KEY_HEADER);
+	ev_fin_both(e, in, false);
+	no_frames((struct wst_end_event *)e->records[e->count - 1]);
+	t = track_of(e);
+	applied = e->count;
+	s = only_end(t, e->now_ns + 2000 * MS);
+	CHECK_EQ(session_stage(s), STAGE_UPGRADE);
+	track_release(t, s);
+	events_pass_ms(e, 5000);
+	ev_response(e, out, "HTTP/1.1 101 X\r\n\r\n")->head_seq = STACK.seq[1] + 5;
+	events_pass_ms(e, 5000);
+	ev_fin_both(e, out, true);
+	apply_from(t, e, applied);
+	CHECK(!next_end(t, UINT64_MAX, NULL));
 	track_free(t);
 	events_free(e);
 }

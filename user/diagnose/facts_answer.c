@@ -25,7 +25,8 @@ void facts_collect_answer(struct facts *f)
 	for (unsigned int i = 0; i < s->leg_count; i++) {
 		const struct conn *c = s->legs[i];
 
-		if (!c->handshake.response_seen)
+		if (!c->handshake.response_seen ||
+		    (c->handshake.status == 101 && !session_is_open_way(s, i)))
 			continue;
 		if (!answer->conn) {
 			answer->conn = c;

@@ -14,11 +14,16 @@ static enum confidence rate_limited(const struct facts *f, struct evidence *ev)
 	return CONFIDENCE_HIGH;
 }
 
-/* The proxy's socket towards the backend, if the request got so far; NULL otherwise. */
+/*
+ * The socket nearest to the backend, if the request got so far and no answer came back in time;
+ * NULL otherwise.
+ */
 static const struct conn *backend_leg(const struct facts *f)
 {
+	const struct handshake *hs = &f->server->handshake;
+
 	if (f->answer.by != BY_PROXY || f->server == f->answer.conn ||
-	    f->server->handshake.response_seen)
+	    (hs->response_seen && hs->response_ns <= f->answer.conn->handshake.response_ns))
 		return NULL;
 	return f->server;
 }

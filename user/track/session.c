@@ -147,12 +147,39 @@ void session_replace_leg(struct session *s, const struct conn *old, struct conn 
 	c->session = s;
 }
 
+/*
+ * The client had another answer, or had left, before the 101 of a later hop came: nobody waited for
+ * that any more.
+ */
+static bool came_too_late(const struct session *s, const struct conn *c)
+{
+	uint64_t answered_ns = c->handshake.response_seen ? c->handshake.response_ns : 0, ended_ns;
+
+	for (int i = 0; i < s->leg_count && s->hop[i] == 0; i++) {
+		if (s->legs[i] == c)
+			return false;
+		if (conn_is_websocket(s->legs[i]))
+			continue;
+		if (conn_is_refused(s->legs[i]))
+			return true;
+		conn_ended_by(s->legs[i], &ended_ns);
+		if (ended_ns && ended_ns < answered_ns)
+			return true;
+	}
+	return false;
+}
+
+bool session_is_open_way(const struct session *s, unsigned int leg)
+{
+	return conn_is_websocket(s->legs[leg]) && !came_too_late(s, s->legs[leg]);
+}
+
 enum session_stage session_stage(const struct session *s)
 {
 	enum session_stage stage = STAGE_CONNECT;
 
-	for (int i = 0; i < s->leg_count; i++) {
-		if (conn_is_websocket(s->legs[i]))
+	for (unsigned int i = 0; i < s->leg_count; i++) {
+		if (session_is_open_way(s, i))
 			return STAGE_SESSION;
 		if (s->legs[i]->handshake.request_seen)
 			stage = STAGE_UPGRADE;

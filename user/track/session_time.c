@@ -7,14 +7,6 @@ static uint64_t min_known(uint64_t a, uint64_t b)
 	return !a || (b && b < a) ? b : a;
 }
 
-static bool any_websocket(const struct session *s)
-{
-	for (int i = 0; i < s->leg_count; i++)
-		if (conn_is_websocket(s->legs[i]))
-			return true;
-	return false;
-}
-
 static uint64_t leg_ended_ns(const struct conn *c)
 {
 	uint64_t ts_ns;
@@ -27,15 +19,15 @@ static uint64_t leg_ended_ns(const struct conn *c)
 
 /*
  * A proxy may have been refused by one server before another one took the request: refused legs end
- * no open session.
+ * no open session. As long as its client waits for an answer, a handshake is not over either.
  */
 static uint64_t first_end_ns(const struct session *s)
 {
-	bool open = any_websocket(s);
+	bool open = session_stage(s) == STAGE_SESSION;
 	uint64_t first = 0;
 
-	for (int i = 0; i < s->leg_count; i++)
-		if (!open || conn_is_websocket(s->legs[i]))
+	for (unsigned int i = 0; i < s->leg_count; i++)
+		if (open ? session_is_open_way(s, i) : s->hop[i] == 0)
 			first = min_known(first, leg_ended_ns(s->legs[i]));
 	return first;
 }
@@ -66,8 +58,8 @@ static uint64_t first_event_ns(const struct session *s)
 /* The 101 that the client-most socket saw. */
 static uint64_t opened_ns(const struct session *s)
 {
-	for (int i = 0; i < s->leg_count; i++)
-		if (s->legs[i]->handshake.response_seen && s->legs[i]->handshake.status == 101)
+	for (unsigned int i = 0; i < s->leg_count; i++)
+		if (session_is_open_way(s, i) && s->legs[i]->handshake.response_seen)
 			return s->legs[i]->handshake.response_ns;
 	return 0;
 }

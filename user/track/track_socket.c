@@ -170,8 +170,8 @@ static int on_response(struct track *t, struct conn *c)
 		session_arrange(c->session);
 		return 0;
 	}
-	/* after its session was reported as failed, only a late success is news */
-	if (c->role == CONN_SPENT && c->handshake.status != 101)
+	/* its session was reported as failed: the client did not wait for this */
+	if (c->role == CONN_SPENT)
 		return 0;
 	return attach(t, c);
 }
