@@ -6,7 +6,7 @@
 #ifndef COMPAT_BPF_H
 #define COMPAT_BPF_H
 
-#include "emit.bpf.h"
+#include "sock.bpf.h"
 
 /*
  * tcp_send_reset(sk, skb, reason): the third argument came with "tcp: rstreason: ..." (6.10).
@@ -135,16 +135,10 @@ static __always_inline u64 sock_cookie(struct sock *sk, const struct note *note)
 	return ((const struct numbered_note *)note)->number;
 }
 
-static __always_inline u64 compat_listener_key(const struct sock *sk)
-{
-	return (u64)BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) << 16 |
-	       BPF_CORE_READ((struct inet_sock *)sk, inet_sport);
-}
-
 /* Socket storage passes the listener's note on to the sockets it accepts (BPF_F_CLONE). */
 static __always_inline void compat_keep_listener(const struct sock *sk, const struct note *note)
 {
-	u64 key = compat_listener_key(sk);
+	u64 key = sock_port_key(sk);
 
 	if (!targ_sock_helpers)
 		bpf_map_update_elem(&listeners_by_port, &key, &note->owner, BPF_ANY);
@@ -158,7 +152,7 @@ static __always_inline struct note *sock_note_of_accepted(struct sock *sk)
 
 	if (targ_sock_helpers)
 		return sock_note(sk);
-	key = compat_listener_key(sk);
+	key = sock_port_key(sk);
 	owner = bpf_map_lookup_elem(&listeners_by_port, &key);
 	note = compat_add_note((u64)sk);
 	if (note && owner)
@@ -174,7 +168,7 @@ static __always_inline void sock_forget(struct sock *sk, const struct note *note
 	if (targ_sock_helpers)
 		return; /* its storage goes with it */
 	address = (u64)sk;
-	key = compat_listener_key(sk);
+	key = sock_port_key(sk);
 	if (note->flags & NOTE_LISTENER)
 		bpf_map_delete_elem(&listeners_by_port, &key);
 	bpf_map_delete_elem(&streams_by_address, &address);

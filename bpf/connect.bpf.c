@@ -2,6 +2,7 @@
 /* TCP states: who listens, connects and closes, and the end of a socket. */
 #include "compat.bpf.h"
 #include "end.bpf.h"
+#include "listen.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 #define SECOND_NS 1000000000ull
@@ -63,6 +64,7 @@ static __always_inline void on_listen(struct sock *sk)
 
 	if (note)
 		compat_keep_listener(sk, note);
+	tell_listener(sk, false);
 }
 
 static __always_inline void on_connect(struct sock *sk)
@@ -209,6 +211,9 @@ int handle_inet_sock_set_state(u64 *ctx)
 
 	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0;
+	/* LISTEN -> SYN_RECV is a copy of the listener that becomes an accepted socket */
+	if (old_state == TCP_LISTEN && new_state == TCP_CLOSE)
+		tell_listener(sk, true);
 	if (new_state == TCP_LISTEN) {
 		on_listen((void *)ctx[0]);
 	} else if (new_state == TCP_SYN_SENT) {

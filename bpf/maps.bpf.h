@@ -138,6 +138,22 @@ struct {
 	__type(value, struct wst_task);
 } listeners_by_port __weak SEC(".maps");
 
+/* How many sockets listen there: by network namespace << 16 | port. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, u32);
+} listener_counts __weak SEC(".maps");
+
+/* Ports on which followed sockets were accepted, in any namespace: who listens there is of interest. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 65536);
+	__type(key, u32);
+	__type(value, u8);
+} served_ports __weak SEC(".maps");
+
 /* Processes whose exit and signals matter: they own followed sockets. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -3,8 +3,7 @@
  * Sockets that were open before the tracer: walks the files of all processes, so it sees every
  * network namespace and knows the owner. Runs once.
  */
-#include "compat.bpf.h"
-#include "sock.bpf.h"
+#include "listen.bpf.h"
 
 static __always_inline void join_stream(struct sock *sk, struct note *note)
 {
@@ -54,6 +53,7 @@ int handle_open_sockets(struct bpf_iter__task_file *ctx)
 	if (state == TCP_LISTEN) {
 		note->flags = NOTE_LISTENER;
 		compat_keep_listener(sk, note);
+		count_listener(sk, 1);
 		return 0;
 	}
 	note->flags = NOTE_MIDSTREAM;

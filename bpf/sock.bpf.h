@@ -27,6 +27,13 @@ static __always_inline u16 sock_remote_port(const struct sock *sk)
 	return bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
 }
 
+/* One port of one network namespace. */
+static __always_inline u64 sock_port_key(const struct sock *sk)
+{
+	return (u64)BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) << 16 |
+	       BPF_CORE_READ((struct inet_sock *)sk, inet_sport);
+}
+
 static __always_inline bool sock_has_chat_port(const struct sock *sk)
 {
 	return is_chat_port(sock_local_port(sk)) || is_chat_port(sock_remote_port(sk));
@@ -102,6 +109,14 @@ static __always_inline void follow_owner(const struct wst_task *owner)
 		count_loss(WST_LOSS_OWNERS);
 }
 
+static __always_inline void follow_port(u32 port)
+{
+	u8 *served = bpf_map_lookup_elem(&served_ports, &port);
+
+	if (served)
+		*served = 1;
+}
+
 static __always_inline u32 note_open_flags(const struct note *note)
 {
 	return (note->flags & NOTE_PASSIVE ? WST_OPEN_PASSIVE : 0) |
@@ -132,6 +147,8 @@ static __always_inline void announce(const struct sock *sk, struct note *note, u
 	bpf_ringbuf_submit(event, 0);
 	note->flags |= NOTE_ANNOUNCED;
 	follow_owner(&note->owner);
+	if (note->flags & NOTE_PASSIVE)
+		follow_port(sock_local_port(sk));
 }
 
 #endif

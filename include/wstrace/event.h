@@ -35,6 +35,8 @@ enum wst_event_type {
 	 * minutes away when the peer is gone
 	 */
 	WST_EV_CLOSING = 13,
+	/* a port that served followed sockets, or a chat port: a process listens, or none does now */
+	WST_EV_LISTEN = 14,
 	/* made by user space, so that a recording holds all that a verdict needs */
 	WST_EV_HOST = 32, /* host name, clock offset, version: the first record */
 	/* what /proc said of a process: cgroup path, descriptors in use and allowed */
@@ -337,6 +339,19 @@ struct wst_backlog_event {
 	__u32 limit;
 };
 
+enum wst_listen_flag {
+	WST_LISTEN_STOPPED = 1 << 0, /* the socket was closed; clear: listen() was called */
+};
+
+struct wst_listen_event {
+	struct wst_event h; /* no cookie: nothing follows a socket that listens */
+	struct wst_tuple tuple; /* local: as bound, all zero or ::ffff:0.0.0.0 for any; remote: zero */
+	struct wst_task task; /* who called listen(), or closed the socket */
+	/* sockets that listen on that port in that namespace after this, as far as they were counted */
+	__u32 listeners;
+	__u32 flags; /* enum wst_listen_flag */
+};
+
 struct wst_host_event {
 	struct wst_event h;
 	__u64 realtime_offset_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
@@ -409,6 +424,7 @@ WST_ASSERT_SIZE(wst_signal_event, 80);
 WST_ASSERT_SIZE(wst_oom_event, 40);
 WST_ASSERT_SIZE(wst_drop_event, 72);
 WST_ASSERT_SIZE(wst_backlog_event, 112);
+WST_ASSERT_SIZE(wst_listen_event, 112);
 WST_ASSERT_SIZE(wst_host_event, 104);
 WST_ASSERT_SIZE(wst_process_event, 312);
 WST_ASSERT_SIZE(wst_name_event, 80);

@@ -73,7 +73,7 @@ function objections(row, pairs, left, lines) {
 // The rules that this scenario waits for.
 function missingRules(scenario, rules) {
   const wanted = [...scenario.expected.flatMap(({ causes }) => [causes]),
-    ...scenario.incidents.map((id) => [id])];
+    ...scenario.incidents.map(({ id }) => [id])];
   return [...new Set(wanted.filter((ids) => !ids.some((id) => rules.has(id))).flat())];
 }
 
@@ -81,22 +81,24 @@ function judge(scenario, lines, rules) {
   const { row } = scenario;
   const { pairs, left } = pair(scenario.expected, lines);
   const incidents = lines.filter(isIncident);
+  const ids = scenario.incidents.map(({ id }) => id);
   const found = scenario.error ? [`scenario: ${scenario.error}`] : objections(row, pairs, left, lines);
-  for (const id of scenario.incidents) {
-    if (!incidents.some((line) => causeOf(line) === id)) {
-      found.push(`no ${id}`);
+  for (const { id, holds } of scenario.incidents) {
+    const told = incidents.filter((line) => causeOf(line) === id);
+    if (!told.some((line) => holds(line.incident))) {
+      found.push(told.length ? `${id}, but without ${holds}` : `no ${id}`);
     }
   }
   const ends = lines.filter(isEnd);
   const wrong = pairs.find(({ want, line }) => !line || !isRight(row, want, line, ends));
   const ofTheRow = pairs.filter(({ want }) => want.causes.some((c) => [].concat(row.cause).includes(c)));
   const shown = wrong || ofTheRow.find(({ line }) => !beforePattern(row, line, ends)) || pairs[0] || {};
-  const line = (shown === pairs[0] && !wrong && !ofTheRow.length ? null : shown.line) || incidents.find((l) => scenario.incidents.includes(causeOf(l))) || null;
+  const line = (shown === pairs[0] && !wrong && !ofTheRow.length ? null : shown.line) || incidents.find((l) => ids.includes(causeOf(l))) || null;
   const missing = missingRules(scenario, rules);
   return {
     scenario: row.name,
     broken: row.broken,
-    expected: [...new Set([].concat(row.cause, scenario.incidents))],
+    expected: [...new Set([].concat(row.cause, ids))],
     got: line ? causeOf(line) : '(none)',
     confidence: (line && line.cause && line.cause.confidence) || null,
     evidence: (line && line.cause && line.cause.evidence) || [],

@@ -86,7 +86,7 @@ const linesOf = (tracer, scenario) => tracer.lines.filter((line) => scenario.wor
 function saidAll(tracer, scenario) {
   const lines = linesOf(tracer, scenario);
   return lines.filter(isEnd).length >= scenario.expected.length
-    && scenario.incidents.every((id) => lines.some((line) => causeOf(line) === id));
+    && scenario.incidents.every(({ id, holds }) => lines.some((line) => causeOf(line) === id && holds(line.incident)));
 }
 
 async function play(scenario, tracer) {

@@ -194,8 +194,9 @@ class Scenario {
     return this.expected[this.expected.length - 1];
   }
 
-  expectIncident(id) {
-    this.incidents.push(id);
+  // A line about that incident, one for which holds(line.incident) if that is asked for.
+  expectIncident(id, holds = () => true) {
+    this.incidents.push({ id, holds });
   }
 
   // Faults -----------------------------------------------------------------

@@ -89,6 +89,8 @@ static const struct word frame_faults[] = {
 	{ 0 },
 };
 
+static const struct word listen_flags[] = { { "STOPPED", WST_LISTEN_STOPPED }, { 0 } };
+
 static const struct word state_flags[] = {
 	{ "BY_PROCESS", WST_STATE_BY_PROCESS },
 	{ "EXITING", WST_STATE_EXITING },
@@ -309,6 +311,14 @@ static const struct field backlog_fields[] = {
 	END,
 };
 
+static const struct field listen_fields[] = {
+	STRUCT(wst_listen_event, tuple, "tuple", tuple_fields),
+	STRUCT(wst_listen_event, task, "task", task_fields),
+	NUMBER(wst_listen_event, listeners),
+	FLAGS(wst_listen_event, flags, listen_flags),
+	END,
+};
+
 static const struct field host_fields[] = {
 	TIME(wst_host_event, realtime_offset_ns),
 	NUMBER(wst_host_event, version),
@@ -351,6 +361,7 @@ const struct record_type record_types[] = {
 	{ "oom", WST_EV_OOM, sizeof(struct wst_oom_event), oom_fields },
 	{ "drop", WST_EV_DROP, sizeof(struct wst_drop_event), drop_fields },
 	{ "backlog", WST_EV_BACKLOG, sizeof(struct wst_backlog_event), backlog_fields },
+	{ "listen", WST_EV_LISTEN, sizeof(struct wst_listen_event), listen_fields },
 	{ "host", WST_EV_HOST, sizeof(struct wst_host_event), host_fields },
 	{ "process", WST_EV_PROCESS, sizeof(struct wst_process_event), process_fields },
 	{ "name", WST_EV_NAME, sizeof(struct wst_name_event), name_fields },

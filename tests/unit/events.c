@@ -429,6 +429,19 @@ struct wst_backlog_event *ev_backlog(struct events *e, const struct side *listen
 	return b;
 }
 
+struct wst_listen_event *ev_listen(struct events *e, const struct side *listener, bool stopped)
+{
+	struct wst_listen_event *l = events_add(e, WST_EV_LISTEN, sizeof(*l), 0, listener->tgid);
+
+	l->tuple = events_tuple(listener);
+	memset(l->tuple.remote, 0, sizeof(l->tuple.remote));
+	l->tuple.remote_port = 0;
+	l->task = events_task(listener);
+	l->listeners = !stopped;
+	l->flags = stopped ? WST_LISTEN_STOPPED : 0;
+	return l;
+}
+
 struct wst_event *ev_tick(struct events *e)
 {
 	return events_add(e, WST_EV_TICK, sizeof(struct wst_event), 0, 0);

@@ -96,6 +96,8 @@ struct wst_name_event *ev_name(struct events *e, uint32_t kind, uint32_t value, 
 struct wst_loss_event *ev_loss(struct events *e, unsigned int site, uint64_t total);
 struct wst_drop_event *ev_drop(struct events *e, const struct side *sender, uint32_t reason);
 struct wst_backlog_event *ev_backlog(struct events *e, const struct side *listener);
+/* listen() by its owner, on the address and port of its local end; stopped: its close(). */
+struct wst_listen_event *ev_listen(struct events *e, const struct side *listener, bool stopped);
 struct wst_event *ev_tick(struct events *e);
 
 #endif

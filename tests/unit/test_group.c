@@ -308,6 +308,76 @@ TEST(incident, process_is_told_once_all_sessions_are_known)
 	keyed_free(&incidents);
 }
 
+static struct incident *raise_exit(struct keyed *incidents, unsigned int sessions)
+{
+	struct incident *i = NULL;
+
+	while (sessions--)
+		i = incident_raise(incidents, INCIDENT_PROCESS_EXIT, 1, 100 * SECOND);
+	i->restart = (struct restart){ .state = RESTART_AWAITED, .ended_ns = 100 * SECOND };
+	return i;
+}
+
+TEST(incident, process_that_comes_back_later)
+{
+	struct keyed incidents;
+	struct incident *i, told;
+
+	REQUIRE(!keyed_init(&incidents, 4, sizeof(struct incident)));
+	i = raise_exit(&incidents, 3);
+	CHECK(incident_next(&incidents, 102 * SECOND, false, &told));
+	CHECK_EQ(told.state, INCIDENT_STARTED);
+	CHECK_EQ(told.told_ns, 102 * SECOND);
+	CHECK(!told.followed_up);
+	CHECK(!incident_next(&incidents, 150 * SECOND, false, &told));
+	CHECK_EQ(incident_next_due_ns(&incidents), 160 * SECOND);
+	CHECK(incident_next(&incidents, 160 * SECOND, false, &told)); /* a minute, and not back */
+	CHECK_EQ(told.state, INCIDENT_ONGOING);
+	CHECK_EQ(incident_next_due_ns(&incidents), 0);
+	i->restart.state = RESTART_BACK;
+	i->restart.back_ns = 500 * SECOND;
+	CHECK(incident_next(&incidents, 500 * SECOND, false, &told));
+	CHECK_EQ(told.state, INCIDENT_ENDED);
+	CHECK(told.followed_up);
+	CHECK_EQ(incidents.count, 0);
+	keyed_free(&incidents);
+}
+
+TEST(incident, process_that_is_back_when_it_is_told)
+{
+	struct keyed incidents;
+	struct incident told;
+
+	REQUIRE(!keyed_init(&incidents, 4, sizeof(struct incident)));
+	raise_exit(&incidents, 3)->restart.state = RESTART_BACK;
+	CHECK(!incident_next(&incidents, 101 * SECOND, false, &told));
+	CHECK(incident_next(&incidents, 102 * SECOND, false, &told));
+	CHECK_EQ(told.state, INCIDENT_ENDED);
+	CHECK(!told.followed_up);
+	keyed_free(&incidents);
+}
+
+/* Its end is in the verdict of that session; that it is back is in no other line. */
+TEST(incident, process_with_one_session_comes_back)
+{
+	struct keyed incidents;
+	struct incident *i, told;
+
+	REQUIRE(!keyed_init(&incidents, 4, sizeof(struct incident)));
+	i = raise_exit(&incidents, 1);
+	CHECK(!incident_next(&incidents, 200 * SECOND, true, &told));
+	i->restart.state = RESTART_BACK;
+	i->restart.back_ns = 104 * SECOND;
+	CHECK(incident_next(&incidents, 104 * SECOND, false, &told));
+	CHECK_EQ(told.state, INCIDENT_ENDED);
+	raise_exit(&incidents, 1)->restart = (struct restart){
+		.state = RESTART_BACK,
+		.back_ns = 400 * SECOND,
+	};
+	CHECK(!incident_next(&incidents, 400 * SECOND, false, &told)); /* nobody waits any more */
+	keyed_free(&incidents);
+}
+
 TEST(keyed, stays_within_its_bounds)
 {
 	struct keyed k;

@@ -30,7 +30,7 @@ TEST(line_text, bad_end_is_a_block)
 	CHECK(strncmp(text,
 		      "2025-06-15 15:23:30.000Z  warn  session.process_killed  high confidence\n"
 		      "  what   WebSocket /chat closed abnormally (1006): server chat-server (pid 200) "
-		      "was killed with\n         SIGKILL\n"
+		      "was killed with\n         SIGKILL by systemd (pid 77)\n"
 		      "  who    initiator server, after 10.0 s; 198.18.0.2:40000 -> 198.18.0.1:8080\n"
 		      "  id     abababababababababababababababab\n"
 		      "  why    process_exit        pid 200 died of SIGKILL (9)\n",

@@ -91,7 +91,8 @@ TEST(rules_end, proxy_hides_who_died)
 	story_died(&st, STORY_BACKEND_LEG, SIGKILL);
 	proxy_closes_client_leg(&st);
 	story_verdict(&st);
-	CHECK_STR(st.v.summary, "backend chat-server (pid 200) was killed with SIGKILL");
+	CHECK_STR(st.v.summary,
+		  "backend chat-server (pid 200) was killed with SIGKILL by systemd (pid 77)");
 	CHECK_STR(story_evidence(&st, "signal"),
 		  "SIGKILL (9) was sent to pid 200 by systemd (pid 77)");
 	check_verdict(&st, "session.process_killed", BY_SERVER);
@@ -251,7 +252,8 @@ TEST(rules_end, client_process_died)
 	story_signal(&st, STORY_CLIENT_PID, SIGKILL, 77, -1);
 	story_died(&st, STORY_CLIENT_LEG, SIGKILL);
 	story_verdict(&st);
-	CHECK_STR(st.v.summary, "client browser (pid 100) was killed with SIGKILL");
+	CHECK_STR(st.v.summary,
+		  "client browser (pid 100) was killed with SIGKILL by systemd (pid 77)");
 	CHECK_STR(st.v.user_message, "The chat client was stopped. Please try again in a moment.");
 	check_verdict(&st, "session.process_killed", BY_CLIENT);
 }

@@ -83,8 +83,8 @@ void evidence_end(struct evidence *ev, const struct facts *f)
 			     format_bytes(in, c->tcp.bytes_in), format_bytes(out, c->tcp.bytes_out));
 }
 
-static void sender_text(char *dst, size_t cap, const struct fatal_signal *s,
-			const struct wst_task *target)
+void evidence_sender(char *dst, size_t cap, const struct fatal_signal *s,
+		     const struct wst_task *target)
 {
 	const char *kin = s->from_parent ? ", its parent" : "";
 
@@ -102,7 +102,7 @@ void evidence_signal(struct evidence *ev, const struct fatal_signal *signal,
 {
 	char sender[64];
 
-	sender_text(sender, sizeof(sender), signal, target);
+	evidence_sender(sender, sizeof(sender), signal, target);
 	evidence_add(ev, "signal", signal->ts_ns, "%s (%u) was sent to pid %u by %s",
 		     name_of_signal(signal->signal), signal->signal, target ? target->tgid : 0,
 		     sender);
@@ -135,6 +135,25 @@ void evidence_process(struct evidence *ev, const struct facts *f)
 		evidence_signal(ev, &p->first_signal, closer->task);
 	if (p->kill_signal.signal && p->kill_signal.ts_ns != p->first_signal.ts_ns)
 		evidence_signal(ev, &p->kill_signal, closer->task);
+}
+
+void evidence_restart(struct evidence *ev, const struct restart *r, struct process_table *processes,
+		      uint64_t now_ns)
+{
+	const struct process *p = process_find(processes, r->task.tgid, r->task.start_ns);
+	char at[FORMAT_ENDPOINT], time[FORMAT_DURATION];
+	bool contained = p && p->container_id[0];
+
+	format_endpoint(at, r->at.address, r->at.port);
+	if (r->state == RESTART_BACK)
+		evidence_add(ev, "restart", r->back_ns, "%.*s (pid %u%s%.12s) %s %s again %s later",
+			     WST_COMM_LEN, r->task.comm, r->task.tgid,
+			     contained ? ", container " : "", contained ? p->container_id : "",
+			     r->accepted ? "takes connections to" : "listens on", at,
+			     format_duration(time, r->back_ns - r->ended_ns));
+	else if (r->state == RESTART_AWAITED)
+		evidence_add(ev, "not_back", 0, "nobody has listened on %s for %s since", at,
+			     format_duration(time, now_ns > r->ended_ns ? now_ns - r->ended_ns : 0));
 }
 
 static void add_frame(struct evidence *ev, const char *fact, const struct close_frame *frame,

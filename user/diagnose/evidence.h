@@ -13,6 +13,12 @@ __attribute__((format(printf, 4, 5))) void evidence_add(struct evidence *ev, con
 void evidence_end(struct evidence *ev, const struct facts *f);
 /* What is known of the process that ended it: exit, signals, OOM. Nothing if it lives. */
 void evidence_process(struct evidence *ev, const struct facts *f);
+/* Whether the port of a process that ended is served again, by whom, after how long; at now_ns. */
+void evidence_restart(struct evidence *ev, const struct restart *r, struct process_table *processes,
+		      uint64_t now_ns);
+/* Who sent it: "systemd (pid 1, its parent)", "itself", "the kernel". */
+void evidence_sender(char *dst, size_t cap, const struct fatal_signal *s,
+		     const struct wst_task *target);
 /* One fatal signal and who sent it. */
 void evidence_signal(struct evidence *ev, const struct fatal_signal *signal,
 		     const struct wst_task *target);

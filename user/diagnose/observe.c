@@ -230,10 +230,28 @@ static void watch_service(const struct facts *f, const struct verdict *v)
 	watch_failures(f, v, s);
 }
 
+/* Where the process that ended was to be found; port 0: not known. */
+static struct service_port served_by(const struct facts *f, const struct wst_task *task)
+{
+	struct service_port at = { 0 };
+
+	for (unsigned int i = 0; i < f->session->leg_count; i++) {
+		const struct conn *c = f->session->legs[i];
+
+		if (c->owner.tgid != task->tgid || !conn_is_server_side(c) || !c->tuple_known)
+			continue;
+		at.netns = c->tuple.netns;
+		at.port = c->tuple.local_port;
+		memcpy(at.address, c->tuple.local, sizeof(at.address));
+	}
+	return at;
+}
+
 static void watch_process(const struct facts *f, const struct verdict *v)
 {
 	const struct wst_task *task = f->closer.task;
 	struct incident *i;
+	struct service_port at;
 	uint64_t key;
 
 	/* A client that goes is its own affair. */
@@ -244,6 +262,9 @@ static void watch_process(const struct facts *f, const struct verdict *v)
 	if (!i)
 		return;
 	i->task = *task;
+	at = served_by(f, task);
+	i->restart = listeners_restart(&groups_of(f)->listeners, track_processes(f->track), &at,
+				       task, f->closer.exited ? f->closer.exit_ns : f->end.ts_ns);
 	if (f->closer.exited) {
 		i->exited = true;
 		i->exit_code = f->closer.exit_code;

@@ -33,6 +33,7 @@ static enum confidence process_exit(const struct facts *f, struct evidence *ev)
 	if (!is_kind(f, INCIDENT_PROCESS_EXIT))
 		return CONFIDENCE_NONE;
 	add_sessions(ev, i, "sessions ended with the process");
+	evidence_restart(ev, &i->restart, track_processes(f->track), i->told_ns);
 	if (!i->exited)
 		return CONFIDENCE_MEDIUM;
 	if (signal)
@@ -129,7 +130,7 @@ static const struct rule rules[] = {
 		.retry = RETRY_BACKOFF,
 		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
 		.at = AT_INCIDENT,
-		.summary = "{process} ended and took {count} sessions with it",
+		.summary = "{process} ended and took {sessions} with it{restart}",
 		.user_message = "The chat service was interrupted. You will be connected again in a moment.",
 		.steps = {
 			"The lines of the sessions say how it ended ({first_cause}) and who made it.",

@@ -327,7 +327,7 @@ static const struct rule rules[] = {
 		.at = AT_SESSION,
 		.flags = RULE_NEEDS_FRAMES | RULE_ENDS_PROCESS,
 		.alternatives = { "session.process_killed", "session.process_oom_killed" },
-		.summary = "the container of {who} was stopped, and nobody told the client",
+		.summary = "the container of {who} was stopped{by}, and nobody told the client",
 		.user_message = "The chat {party} is being updated. You will be connected again in a moment.",
 		.steps = {
 			"On SIGTERM send Close 1001 or 1012 to every client, then exit. If {comm} never gets the signal: use the exec form of CMD, or `init: true`.",
@@ -377,7 +377,7 @@ static const struct rule rules[] = {
 		.at = AT_SESSION,
 		.flags = RULE_ENDS_PROCESS,
 		.alternatives = { "session.process_oom_killed" },
-		.summary = "{who} was killed with SIGKILL",
+		.summary = "{who} was killed with SIGKILL{by}",
 		.user_message = "The chat {party} was stopped. Please try again in a moment.",
 		.steps = {
 			"The evidence names the sender: a container runtime sends SIGKILL when the stop grace is over (10 s after SIGTERM for Docker), a supervisor when a health check fails.",
@@ -392,7 +392,7 @@ static const struct rule rules[] = {
 		.strategy = STRATEGY_IMMEDIATE_RETRY,
 		.at = AT_SESSION,
 		.flags = RULE_NEEDS_FRAMES | RULE_ENDS_PROCESS,
-		.summary = "{who} was asked to stop and dropped the connection without a Close frame",
+		.summary = "{who} was asked to stop{by} and dropped the connection without a Close frame",
 		.user_message = "The chat {party} was stopped or updated. Please try again in a moment.",
 		.steps = {
 			"On SIGTERM send Close 1001 or 1012 to every client before exiting; net/http's Server.Shutdown and Node's server.close() do not do that for WebSocket connections.",

@@ -2,9 +2,11 @@
 #include "diagnose/template.h"
 
 #include <ctype.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "diagnose/evidence.h"
 #include "diagnose/facts.h"
 #include "diagnose/format.h"
 #include "diagnose/names.h"
@@ -127,6 +129,22 @@ static void fill_waited(char dst[WORD_BYTES], const struct facts *f)
 	format_duration(dst, ns);
 }
 
+/* " by systemd (pid 1, its parent)": who sent the signal that ended the process, or began to. */
+static void fill_by(char dst[WORD_BYTES], const struct facts *f)
+{
+	const struct process *p = f->closer.process;
+	const struct fatal_signal *s = f->closer.stop;
+	char sender[64];
+
+	if (p && f->closer.died_of == SIGKILL)
+		s = &p->kill_signal;
+	dst[0] = '\0';
+	if (!s || !s->signal)
+		return;
+	evidence_sender(sender, sizeof(sender), s, f->closer.task);
+	snprintf(dst, WORD_BYTES, " by %s", sender);
+}
+
 static void fill_answered(char dst[WORD_BYTES], const struct facts *f)
 {
 	format_duration(dst, f->path.answered_for_ns);
@@ -182,6 +200,7 @@ static const struct word words[] = {
 	{ "giver_role", "server", fill_giver_role },
 	{ "other", "other side", fill_other },
 	{ "waited", "the whole ping timeout", fill_waited },
+	{ "by", "", fill_by },
 	{ "answered", "some time", fill_answered },
 	{ "segment", "1448", fill_segment },
 	{ "stuck", "peer", fill_stuck },

@@ -87,6 +87,30 @@ static void fill_count(char dst[WORD_BYTES], const struct facts *f)
 	snprintf(dst, WORD_BYTES, "%u", f->incident->count);
 }
 
+static void fill_sessions(char dst[WORD_BYTES], const struct facts *f)
+{
+	uint32_t count = f->incident->count;
+
+	snprintf(dst, WORD_BYTES, "%u session%s", count, count == 1 ? "" : "s");
+}
+
+/* "; node (pid 9) serves port 8080 again, 2.1 s later" */
+static void fill_restart(char dst[WORD_BYTES], const struct facts *f)
+{
+	const struct restart *r = &f->incident->restart;
+	uint64_t now_ns = f->incident->told_ns;
+	char time[FORMAT_DURATION];
+
+	dst[0] = '\0';
+	if (r->state == RESTART_BACK)
+		snprintf(dst, WORD_BYTES, "; %.*s (pid %u) serves port %u again, %s later",
+			 WST_COMM_LEN, r->task.comm, r->task.tgid, r->at.port,
+			 format_duration(time, r->back_ns - r->ended_ns));
+	else if (r->state == RESTART_AWAITED)
+		snprintf(dst, WORD_BYTES, "; not back on port %u within %s", r->at.port,
+			 format_duration(time, now_ns > r->ended_ns ? now_ns - r->ended_ns : 0));
+}
+
 static void fill_span(char dst[WORD_BYTES], const struct facts *f)
 {
 	format_duration(dst, f->incident->last_ns - f->incident->first_ns);
@@ -196,6 +220,8 @@ const struct word words_crowd[] = {
 	{ "shutdown_knob", "their grace (nginx: `worker_shutdown_timeout`)", fill_shutdown_knob },
 	{ "pings", "see the evidence", fill_pings },
 	{ "count", "several", fill_count },
+	{ "sessions", "several sessions", fill_sessions },
+	{ "restart", "", fill_restart },
 	{ "span", "a moment", fill_span },
 	{ "process", "a process", fill_process },
 	{ "service", "one address", fill_service },

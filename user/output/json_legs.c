@@ -17,8 +17,8 @@ void json_time(struct json *j, cJSON *parent, const char *key, uint64_t unix_ns)
 	json_name(j, parent, key, unix_ns ? text_time(text, unix_ns) : NULL);
 }
 
-static void add_endpoint(struct json *j, cJSON *parent, const char *key, const uint8_t *addr,
-			 uint16_t port)
+void json_add_endpoint(struct json *j, cJSON *parent, const char *key, const uint8_t *addr,
+		       uint16_t port)
 {
 	char address[FORMAT_ADDRESS];
 	cJSON *o = json_object(j, parent, key);
@@ -49,16 +49,24 @@ void json_add_session(struct json *j, cJSON *line, const struct facts *f, bool e
 	format_subprotocols(subprotocol, sizeof(subprotocol), answer->subprotocol);
 	json_text(j, o, "subprotocol", known(subprotocol));
 	json_text(j, o, "user_agent", known(request->user_agent));
-	add_endpoint(j, o, "client", e.client, e.client_port);
-	add_endpoint(j, o, "server", e.server, e.server_port);
+	json_add_endpoint(j, o, "client", e.client, e.client_port);
+	json_add_endpoint(j, o, "server", e.server, e.server_port);
 	json_time(j, o, "opened_at", message_unix_ns(f->track, s->opened_ns));
 	if (ended)
 		json_number(j, o, "duration_ms", message_duration_ns(s) / 1000000);
 }
 
+void json_add_container(struct json *j, cJSON *parent, struct process_table *processes,
+			const struct wst_task *task)
+{
+	const struct process *p = process_find(processes, task->tgid, task->start_ns);
+
+	if (p && p->container_id[0])
+		json_name(j, json_object(j, parent, "container"), "id", p->container_id);
+}
+
 static void add_process(struct json *j, cJSON *leg, const struct facts *f, const struct conn *c)
 {
-	const struct process *p = NULL;
 	cJSON *o;
 
 	if (!c->owner.tgid) {
@@ -68,9 +76,7 @@ static void add_process(struct json *j, cJSON *leg, const struct facts *f, const
 	o = json_object(j, leg, "process");
 	json_number(j, o, "pid", c->owner.tgid);
 	json_bytes(j, o, "comm", c->owner.comm, strnlen(c->owner.comm, WST_COMM_LEN));
-	p = process_find(track_processes(f->track), c->owner.tgid, c->owner.start_ns);
-	if (p && p->container_id[0])
-		json_name(j, json_object(j, leg, "container"), "id", p->container_id);
+	json_add_container(j, leg, track_processes(f->track), &c->owner);
 }
 
 static void add_reset_reason(struct json *j, cJSON *tcp, const struct facts *f, const struct conn *c)
@@ -209,8 +215,8 @@ void json_add_legs(struct json *j, cJSON *line, const struct facts *f, unsigned 
 		json_name(j, leg, "role", role_name(session_leg_role(s, i)));
 		json_name(j, leg, "side", conn_is_server_side(c) ? "server" : "client");
 		json_number(j, leg, "hop", s->hop[i]);
-		add_endpoint(j, leg, "local", c->tuple.local, c->tuple.local_port);
-		add_endpoint(j, leg, "remote", c->tuple.remote, c->tuple.remote_port);
+		json_add_endpoint(j, leg, "local", c->tuple.local, c->tuple.local_port);
+		json_add_endpoint(j, leg, "remote", c->tuple.remote, c->tuple.remote_port);
 		add_process(j, leg, f, c);
 		if (whole)
 			add_tcp(j, leg, f, c);

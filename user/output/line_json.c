@@ -227,6 +227,33 @@ static void add_endpoint(struct json *j, cJSON *o, const struct incident *i)
 	json_text(j, service, "path", i->path[0] ? i->path : NULL);
 }
 
+static void add_restart(struct json *j, cJSON *o, const struct line_context *ctx,
+			const struct incident *i)
+{
+	static const char *const states[] = {
+		[RESTART_UNKNOWN] = "unknown",
+		[RESTART_AWAITED] = "not_back",
+		[RESTART_BACK] = "back",
+	};
+	const struct restart *r = &i->restart;
+	bool back = r->state == RESTART_BACK;
+	uint64_t until_ns = back ? r->back_ns : i->told_ns;
+	cJSON *restart = json_object(j, o, "restart"), *process;
+
+	json_name(j, restart, "state", states[r->state]);
+	if (r->at.port)
+		json_add_endpoint(j, restart, "endpoint", r->at.address, r->at.port);
+	if (back || r->state == RESTART_AWAITED)
+		json_number(j, restart, "after_ms",
+			    until_ns > r->ended_ns ? (until_ns - r->ended_ns) / 1000000 : 0);
+	if (!back)
+		return;
+	process = json_object(j, restart, "process");
+	json_number(j, process, "pid", r->task.tgid);
+	json_text(j, process, "comm", r->task.comm);
+	json_add_container(j, restart, track_processes(ctx->track), &r->task);
+}
+
 static void add_incident(struct json *j, cJSON *line, const struct line_context *ctx,
 			 const struct incident *i, const struct verdict *v)
 {
@@ -248,6 +275,8 @@ static void add_incident(struct json *j, cJSON *line, const struct line_context 
 		json_number(j, process, "pid", i->task.tgid);
 		json_text(j, process, "comm", i->task.comm);
 	}
+	if (i->kind == INCIDENT_PROCESS_EXIT)
+		add_restart(j, o, ctx, i);
 	json_text(j, o, "user_message", v->user_message);
 	steps = json_array(j, o, "troubleshooting_steps");
 	for (unsigned int n = 0; n < v->step_count; n++)
@@ -259,7 +288,8 @@ char *line_json_incident(const struct line_context *ctx, const struct incident *
 {
 	struct json j = { .text_max = 640 };
 	char message[MESSAGE_BYTES];
-	cJSON *line = new_line(&j, ctx, message_incident_level(i), "incident", i->last_ns);
+	cJSON *line = new_line(&j, ctx, message_incident_level(i), "incident",
+			       message_incident_ns(i));
 
 	message_of_incident(message, i, v);
 	json_text(&j, line, "message", message);

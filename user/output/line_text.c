@@ -171,7 +171,7 @@ char *line_text_incident(const struct line_context *ctx, const struct incident *
 	struct buffer b = { 0 };
 	char message[MESSAGE_BYTES];
 
-	add_time(&b, &c, message_unix_ns(ctx->track, i->last_ns));
+	add_time(&b, &c, message_unix_ns(ctx->track, message_incident_ns(i)));
 	buffer_printf(&b, "%s%-5s %s%s  %s confidence", level_colour(&c, level), level, v->rule->id,
 		      c.off, name_of_confidence(v->confidence));
 	message_of_incident(message, i, v);

@@ -125,10 +125,18 @@ uint64_t message_duration_ns(const struct session *s)
 	return s->ended_ns > begin && begin ? s->ended_ns - begin : 0;
 }
 
-/* A process ends once: what is told of it is news. */
+/*
+ * That a process ended is news even if it is back already, unless the lines of its sessions, or an
+ * earlier one, have said so.
+ */
+static bool is_news(const struct incident *i)
+{
+	return i->kind == INCIDENT_PROCESS_EXIT && !i->followed_up && i->count > 1;
+}
+
 static bool is_over(const struct incident *i)
 {
-	return i->state == INCIDENT_ENDED && i->kind != INCIDENT_PROCESS_EXIT;
+	return i->state == INCIDENT_ENDED && !is_news(i);
 }
 
 void message_of_incident(char *dst, const struct incident *i, const struct verdict *v)
@@ -138,6 +146,14 @@ void message_of_incident(char *dst, const struct incident *i, const struct verdi
 							   "Incident";
 
 	snprintf(dst, MESSAGE_BYTES, "%s: %s", begin, v->summary);
+}
+
+/* That a process is back, or not back, is news of its own time. */
+uint64_t message_incident_ns(const struct incident *i)
+{
+	if (i->kind != INCIDENT_PROCESS_EXIT || is_news(i))
+		return i->last_ns;
+	return i->restart.state == RESTART_BACK ? i->restart.back_ns : i->told_ns;
 }
 
 const char *message_incident_level(const struct incident *i)

@@ -26,6 +26,8 @@ void message_of_open(char *dst, const struct facts *f);
 /* "Incident: ...", "Incident goes on: ...", "Incident is over: ..." */
 void message_of_incident(char *dst, const struct incident *i, const struct verdict *v);
 /* info once it is over */
+/* When what the line tells of came to pass. */
+uint64_t message_incident_ns(const struct incident *i);
 const char *message_incident_level(const struct incident *i);
 const char *message_incident_state(const struct incident *i); /* started, ongoing, ended */
 /* A habit in one word; "unknown" for a client not seen coming back. */

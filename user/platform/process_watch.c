@@ -65,6 +65,10 @@ static const struct wst_task *owner_of(const struct wst_event *record, size_t le
 		return was_unaccepted(record, len) ?
 			       &((const struct wst_state_event *)record)->task :
 			       NULL;
+	case WST_EV_LISTEN:
+		return len < sizeof(struct wst_listen_event) ?
+			       NULL :
+			       &((const struct wst_listen_event *)record)->task;
 	case WST_EV_BACKLOG:
 		return len < sizeof(struct wst_backlog_event) ?
 			       NULL :

@@ -23,7 +23,8 @@ struct groups *groups_new(void)
 	    !keyed_init(&g->clients, CLIENTS_MAX, sizeof(struct client)) &&
 	    !keyed_init(&g->services, SERVICES_MAX, sizeof(struct service)) &&
 	    !keyed_init(&g->bursts, BURSTS_MAX, sizeof(struct burst)) &&
-	    !keyed_init(&g->incidents, INCIDENTS_MAX, sizeof(struct incident)))
+	    !keyed_init(&g->incidents, INCIDENTS_MAX, sizeof(struct incident)) &&
+	    !keyed_init(&g->listeners, LISTENERS_MAX, sizeof(struct listener)))
 		return g;
 	groups_free(g);
 	return NULL;
@@ -38,6 +39,7 @@ void groups_free(struct groups *g)
 	keyed_free(&g->services);
 	keyed_free(&g->bursts);
 	keyed_free(&g->incidents);
+	keyed_free(&g->listeners);
 	free(g);
 }
 

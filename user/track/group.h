@@ -8,6 +8,7 @@
 #define TRACK_GROUP_H
 
 #include "track/incident.h"
+#include "track/listener.h"
 #include "track/session.h"
 
 /* Sessions that one process closed at one moment. */
@@ -39,6 +40,7 @@ struct groups {
 	struct keyed services; /* struct service */
 	struct keyed bursts; /* struct burst, by closing process */
 	struct keyed incidents; /* struct incident */
+	struct keyed listeners; /* struct listener */
 	struct failed_connect failed[FAILED_CONNECTS]; /* a ring */
 	uint32_t failed_count;
 };

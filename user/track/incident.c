@@ -10,6 +10,8 @@
  */
 #define EXIT_DELAY_NS (1200 * SECOND_NS / 1000)
 #define QUIET_NS (60 * SECOND_NS)
+/* Whoever restarts processes has done so by now. */
+#define REMIND_NS (60 * SECOND_NS)
 
 struct incident *incident_raise(struct keyed *incidents, enum incident_kind kind, uint64_t key,
 				uint64_t ts_ns)
@@ -39,31 +41,58 @@ void incident_add_client(struct incident *i, uint64_t client_key)
 		i->client_keys[i->client_count++] = client_key;
 }
 
-/* One session that a process took with it is in that session's own verdict. */
-static bool is_worth_telling(const struct incident *i)
+void incidents_note_listener(struct keyed *incidents, const struct listener *l,
+			     struct process_table *processes)
 {
-	return i->kind != INCIDENT_PROCESS_EXIT || i->count > 1;
+	for (struct keyed_entry *e = incidents->oldest; e; e = e->newer) {
+		struct incident *i = (struct incident *)e;
+
+		if (i->kind == INCIDENT_PROCESS_EXIT)
+			restart_note(&i->restart, l, processes);
+	}
+}
+
+/*
+ * One session that a process took with it is in that session's own verdict: what is left to say is
+ * who came back. A process that does not come back is told of twice.
+ */
+static uint64_t exit_wakes_ns(const struct incident *i)
+{
+	bool back = i->restart.state == RESTART_BACK;
+
+	if (!i->told && i->count == 1)
+		return back && i->restart.back_ns < i->first_ns + REMIND_NS ? i->due_ns : 0;
+	if (!i->told)
+		return i->due_ns;
+	if (back)
+		return i->restart.back_ns;
+	return i->followed_up ? 0 : i->first_ns + REMIND_NS;
 }
 
 /* 0: not before something is added. */
 static uint64_t wakes_ns(const struct incident *i)
 {
-	if (!is_worth_telling(i))
-		return 0;
+	if (i->kind == INCIDENT_PROCESS_EXIT)
+		return exit_wakes_ns(i);
 	if (!i->told)
 		return i->due_ns;
 	return i->count >= (uint64_t)GROWN * i->told ? i->last_ns : i->last_ns + i->quiet_ns;
 }
 
-static void advance(struct keyed *incidents, struct incident *i, struct incident *ret)
+static bool is_over(const struct incident *i)
 {
-	bool over = i->told && i->count < (uint64_t)GROWN * i->told;
-
-	i->state = over ? INCIDENT_ENDED : i->told ? INCIDENT_ONGOING : INCIDENT_STARTED;
-	/* A process ends once. */
 	if (i->kind == INCIDENT_PROCESS_EXIT)
-		i->state = INCIDENT_ENDED;
+		return i->restart.state != RESTART_AWAITED;
+	return i->told && i->count < (uint64_t)GROWN * i->told;
+}
+
+static void advance(struct keyed *incidents, struct incident *i, uint64_t now_ns,
+		    struct incident *ret)
+{
+	i->state = is_over(i) ? INCIDENT_ENDED : i->told ? INCIDENT_ONGOING : INCIDENT_STARTED;
+	i->followed_up = i->told > 0;
 	i->told = i->count;
+	i->told_ns = now_ns;
 	*ret = *i;
 	if (i->state == INCIDENT_ENDED)
 		keyed_remove(incidents, i);
@@ -79,7 +108,7 @@ bool incident_next(struct keyed *incidents, uint64_t now_ns, bool final, struct 
 		newer = e->newer;
 		if (!wakes_ns(i) || (wakes_ns(i) > now_ns && !(final && !i->told)))
 			continue;
-		advance(incidents, i, ret);
+		advance(incidents, i, now_ns, ret);
 		return true;
 	}
 	return false;

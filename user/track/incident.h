@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What befell many connections at once. Told when it begins, when it has grown to four times of
- * what was told last, and when it is over: not once per connection. Pure.
+ * what was told last, and when it is over: not once per connection. The end of a process is over
+ * when its port is served again. Pure.
  */
 #ifndef TRACK_INCIDENT_H
 #define TRACK_INCIDENT_H
 
 #include "track/client.h"
+#include "track/listener.h"
 #include "track/pattern.h"
 #include "track/service.h"
 #include "wstrace/event.h"
@@ -34,6 +36,8 @@ struct incident {
 	uint64_t first_ns, last_ns;
 	uint64_t due_ns; /* when it is to be told for the first time */
 	uint64_t quiet_ns; /* over when nothing was added for so long */
+	uint64_t told_ns; /* when it is told */
+	bool followed_up; /* the line adds to what a line has said before */
 
 	/* What it is about, as far as its kind knows it. */
 	struct service_endpoint endpoint; /* where clients connect to */
@@ -42,6 +46,7 @@ struct incident {
 	struct wst_task task; /* the process that ended, or that closes */
 	bool exited; /* exit_code is known: wait status */
 	uint32_t exit_code;
+	struct restart restart; /* of that process */
 	enum comeback comeback;
 	uint64_t pause_ns;
 	uint64_t client_keys[INCIDENT_CLIENTS];
@@ -61,6 +66,9 @@ struct incident {
  */
 struct incident *incident_raise(struct keyed *incidents, enum incident_kind kind, uint64_t key,
 				uint64_t ts_ns);
+/* A port is listened on, or no longer: what it means for processes that ended. */
+void incidents_note_listener(struct keyed *incidents, const struct listener *l,
+			     struct process_table *processes);
 /* Counts a client once. */
 void incident_add_client(struct incident *i, uint64_t client_key);
 /*

@@ -88,6 +88,18 @@ static int apply_backlog(struct track *t, const struct wst_backlog_event *e)
 	return process_note_task(t->processes, &e->owner);
 }
 
+static int apply_listen(struct track *t, const struct wst_listen_event *e)
+{
+	track_note_listener(t, listeners_apply(&t->groups->listeners, e));
+	return e->flags & WST_LISTEN_STOPPED ? 0 : process_note_task(t->processes, &e->task);
+}
+
+void track_note_listener(struct track *t, const struct listener *l)
+{
+	if (l)
+		incidents_note_listener(&t->groups->incidents, l, t->processes);
+}
+
 static int dispatch(struct track *t, const struct wst_event *event)
 {
 	switch (event->type) {
@@ -101,6 +113,8 @@ static int dispatch(struct track *t, const struct wst_event *event)
 		return 0;
 	case WST_EV_BACKLOG:
 		return apply_backlog(t, (const struct wst_backlog_event *)event);
+	case WST_EV_LISTEN:
+		return apply_listen(t, (const struct wst_listen_event *)event);
 	case WST_EV_HOST:
 		host_apply(&t->host, (const struct wst_host_event *)event);
 		return 0;

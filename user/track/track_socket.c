@@ -123,6 +123,16 @@ static int on_tuple(struct track *t, struct conn *c)
 	return c->role == CONN_LOOSE && c->handshake.request_seen ? attach(t, c) : 0;
 }
 
+static void note_accept(struct track *t, const struct wst_open_event *e)
+{
+	bool inherited = e->flags & WST_OPEN_OWNER_INHERITED;
+
+	process_note_accept(t->processes, &e->owner);
+	if (!(e->flags & WST_OPEN_MIDSTREAM))
+		track_note_listener(t, listeners_note_accept(&t->groups->listeners, &e->tuple,
+							     &e->owner, inherited, e->h.ts_ns));
+}
+
 static int on_open(struct track *t, struct conn *c, const struct wst_open_event *e)
 {
 	bool knew_tuple = c->tuple_known;
@@ -134,7 +144,7 @@ static int on_open(struct track *t, struct conn *c, const struct wst_open_event 
 	if (error)
 		return error;
 	if (e->flags & WST_OPEN_PASSIVE)
-		process_note_accept(t->processes, &e->owner);
+		note_accept(t, e);
 	return knew_tuple ? 0 : on_tuple(t, c);
 }
 

@@ -28,6 +28,8 @@ struct track {
 int track_apply_socket(struct track *t, const struct wst_event *event);
 /* Works out again when the session is due. 0 or -ENOMEM. */
 int track_refresh(struct track *t, struct session *s);
+/* Who serves a port has changed; NULL: it has not. */
+void track_note_listener(struct track *t, const struct listener *l);
 /* Frees a session that nobody will report, and its legs. */
 void track_drop_session(struct track *t, struct session *s);
 

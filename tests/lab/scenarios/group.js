@@ -5,6 +5,7 @@
 // Facts about many connections.
 
 const { passTo } = require('../software');
+const { childrenOf } = require('../world');
 
 const base = { confidence: 'high', fast: true };
 
@@ -20,6 +21,42 @@ module.exports = [
       t.expectIncident('incident.process_exit');
       t.kill(server);
       await Promise.all(sessions.map((session) => session.closed()));
+    },
+  },
+  {
+    ...base,
+    name: 'process-comes-back',
+    broken: 'The backend is killed, and somebody starts it again two seconds later.',
+    cause: 'session.process_killed',
+    async run(t) {
+      const server = await t.server('go');
+      const sessions = await t.opens(3);
+      t.kill(server);
+      await Promise.all(sessions.map((session) => session.closed()));
+      t.expectIncident('incident.process_exit',
+        ({ state, count, restart }) => state === 'started' && count === 3 && restart.state === 'not_back');
+      await t.sleep(2000);
+      const next = await t.server('go');
+      t.expectIncident('incident.process_exit', ({ state, restart: { after_ms: after, process } }) => (
+        state === 'ended' && (process || {}).pid === next.pid && after > 1900 && after < 8000));
+    },
+  },
+  {
+    ...base,
+    name: 'supervisor-restarts-at-once',
+    broken: 'A worker that its master started is killed with a session; the master has another one at once.',
+    cause: 'session.process_killed',
+    async run(t) {
+      const master = await t.server('node', { cluster: true });
+      const session = await t.open();
+      const [worker] = childrenOf(master.pid);
+      process.kill(worker, 'SIGKILL');
+      await session.closed();
+      await t.sleep(1000);
+      const again = await t.open({ cause: 'session.normal' });
+      t.expectIncident('incident.process_exit', ({ count, restart: { state, process } }) => (
+        count === 1 && state === 'back' && (process || {}).pid > 0));
+      await t.bye(again);
     },
   },
   {

@@ -16,8 +16,10 @@
 //   sayEveryMs, saySize   talk without being asked
 //   leak             keep whatever is broadcast, in the JavaScript heap
 //   noErrorListener  leave the 'error' event of sockets without a listener
+//   cluster          a master holds the port, a worker serves; the master replaces it
 //   answer           { status, headers, body }: instead of opening
 
+const cluster = require('cluster');
 const fs = require('fs');
 const http = require('http');
 const https = require('https');
@@ -161,6 +163,11 @@ if (settings.goodbye) {
 if (settings.ignoreTerm) {
   process.on('SIGTERM', () => {});
 }
-server.listen({ port: settings.port, backlog: settings.backlog || 511 }, () => {
-  process.stdout.write(`listening on ${settings.port}\n`);
-});
+if (settings.cluster && cluster.isPrimary) {
+  cluster.fork();
+  cluster.on('exit', () => cluster.fork());
+} else {
+  server.listen({ port: settings.port, backlog: settings.backlog || 511 }, () => {
+    process.stdout.write(`listening on ${settings.port}\n`);
+  });
+}
