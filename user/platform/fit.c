@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "platform/btf.h"
 #include "platform/loader.h"
@@ -14,30 +15,64 @@
 #define TRACEPOINT_PREFIX "tp_btf/"
 #define ITERATOR_PREFIX "iter/"
 
+static bool has_map(int type)
+{
+	return libbpf_probe_bpf_map_type((enum bpf_map_type)type, NULL) != 0;
+}
+
+static bool has_program(int type)
+{
+	return libbpf_probe_bpf_prog_type((enum bpf_prog_type)type, NULL) != 0;
+}
+
+/*
+ * Whether a tracing program may call a helper with (buffer on the stack, 8 bytes, NULL). Unlike
+ * libbpf_probe_bpf_helper() of libbpf 1.1 it does not depend on the words of the verifier's log.
+ */
+static bool has_read_helper(int helper)
+{
+	const struct bpf_insn program[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_10 },
+		{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .imm = -8 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = 8 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .imm = 0 },
+		{ .code = BPF_JMP | BPF_CALL, .imm = helper },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, NULL, "GPL", program,
+			       sizeof(program) / sizeof(program[0]), NULL);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 static const struct kernel_feature {
 	const char *name;
-	int map_type, program_type; /* one of the three, the others 0 */
+	bool (*has)(int number); /* NULL: the function has to be in the kernel's BTF */
+	int number;
 	const char *function;
 } features[] = {
-	{ "BPF ring buffers (Linux 5.8)", BPF_MAP_TYPE_RINGBUF, 0, NULL },
-	{ "BPF socket storage (Linux 5.2)", BPF_MAP_TYPE_SK_STORAGE, 0, NULL },
-	{ "cgroup_skb programs (CONFIG_CGROUP_BPF)", 0, BPF_PROG_TYPE_CGROUP_SKB, NULL },
-	{ "bpf_skc_to_tcp_sock() for BPF programs (Linux 5.9)", 0, 0, "bpf_skc_to_tcp_sock" },
+	{ "BPF ring buffers (Linux 5.8)", has_map, BPF_MAP_TYPE_RINGBUF, NULL },
+	{ "BPF socket storage (Linux 5.2)", has_map, BPF_MAP_TYPE_SK_STORAGE, NULL },
+	{ "cgroup_skb programs (CONFIG_CGROUP_BPF)", has_program, BPF_PROG_TYPE_CGROUP_SKB, NULL },
+	{ "bpf_skc_to_tcp_sock() for BPF programs (Linux 5.9)", NULL, 0, "bpf_skc_to_tcp_sock" },
+	/* Older (Linux 5.5) than the ring buffer: taken away by LOCKDOWN_BPF_READ_KERNEL. */
+	{ "BPF programs that may read its memory: it is locked down (confidentiality, see "
+	  "kernel_lockdown(7)), and has to be booted without lockdown=confidentiality",
+	  has_read_helper, BPF_FUNC_probe_read_kernel, NULL },
 };
 
-static bool lacks(const struct kernel_btf *btf, const struct kernel_feature *f)
+static bool has(const struct kernel_btf *btf, const struct kernel_feature *f)
 {
-	if (f->map_type)
-		return libbpf_probe_bpf_map_type(f->map_type, NULL) == 0;
-	if (f->program_type)
-		return libbpf_probe_bpf_prog_type(f->program_type, NULL) == 0;
-	return !kernel_btf_has_function(btf, f->function);
+	return f->has ? f->has(f->number) : kernel_btf_has_function(btf, f->function);
 }
 
 const char *fit_missing_feature(const struct kernel_btf *btf)
 {
 	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
-		if (lacks(btf, &features[i]))
+		if (!has(btf, &features[i]))
 			return features[i].name;
 	return NULL;
 }
