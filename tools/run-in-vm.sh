@@ -4,13 +4,13 @@
 # Runs a command under another kernel, in a virtual machine that is emulated all through (slow, but
 # works anywhere), has no network and no disk, and is gone afterwards.
 #
-#   tools/run-in-vm.sh [-t SECONDS] KERNEL COMMAND [ARGUMENT...]
+#   tools/run-in-vm.sh [-t SECONDS] [-a PARAMETER] KERNEL COMMAND [ARGUMENT...]
 #
 #   tools/run-in-vm.sh 5.10 build/wstrace demo
 #   tools/run-in-vm.sh newest bash tests/bpf/run.sh ipv6
 #
-# KERNEL: see tools/fetch-kernel.sh. The root file system is made of this machine's programs, in
-# $PROGRAMS below, and busybox. The command runs in a copy of this checkout that has tests/bpf,
+# KERNEL: see tools/fetch-kernel.sh; PARAMETER: for its command line. The root file system is made
+# of this machine's programs, in $PROGRAMS below, and busybox. The command runs in a copy of this checkout that has tests/bpf,
 # tests/vm and tools, build/wstrace (the static one, $WSTRACE_STATIC) and build/tests/vm; it finds
 # the first in $WSTRACE. Its output (both streams) and its exit status are passed on; 125: the
 # machine did not get that far, 124: it took longer than SECONDS.
@@ -24,13 +24,13 @@ BUILD=${WSTRACE_BUILD:-$TOP/build}
 CACHE=$BUILD/vm
 PROGRAMS=(bash python3 jq ip tc nft timeout bpftool)
 MEMORY_MIB=640 CPUS=2
-seconds=300
+seconds=300 parameter=
 
-usage() { echo "usage: tools/run-in-vm.sh [-t SECONDS] KERNEL COMMAND [ARGUMENT...]" >&2; exit 2; }
+usage() { echo "usage: tools/run-in-vm.sh [-t SECONDS] [-a PARAMETER] KERNEL COMMAND [ARGUMENT...]" >&2; exit 2; }
 fail() { echo "run-in-vm: $*" >&2; exit 125; }
 
-while getopts t: option; do
-	case $option in t) seconds=$OPTARG ;; *) usage ;; esac
+while getopts t:a: option; do
+	case $option in t) seconds=$OPTARG ;; a) parameter=$OPTARG ;; *) usage ;; esac
 done
 shift $((OPTIND - 1))
 [ $# -ge 2 ] || usage
@@ -142,6 +142,7 @@ for round in 1 2 3; do
 done
 stty -F /dev/ttyS1 raw
 stty -F /dev/ttyS2 raw
+echo started >/dev/ttyS2
 bash /command >/dev/ttyS1 2>&1 </dev/null
 echo $? >/dev/ttyS2
 poweroff -f
@@ -150,21 +151,30 @@ chmod +x "$run/init"
 { cat "$CACHE/root.cpio"; pack "$run"; } >"$work/initrd"
 
 # In the background, so that a signal reaches this script, and ends the machine, at once.
-status=0
-timeout --foreground --kill-after=5 "$seconds" qemu-system-x86_64 -accel tcg -cpu max -smp $CPUS -m $MEMORY_MIB \
-	-no-user-config -nodefaults -display none -no-reboot \
-	-serial "file:$work/console" -serial stdio -serial "file:$work/status" \
-	-kernel "$CACHE/kernels/$kernel/vmlinuz" -initrd "$work/initrd" \
-	-append "console=ttyS0 loglevel=4 panic=-1 8250.nr_uarts=4" </dev/null &
-machine=$!
-trap 'kill "$machine"; wait "$machine"; exit 130' INT TERM HUP
-wait "$machine" || status=$?
-if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
+boot() {
+	local status=0
+	timeout --foreground --kill-after=5 "$seconds" qemu-system-x86_64 -accel tcg -cpu max -smp $CPUS -m $MEMORY_MIB \
+		-no-user-config -nodefaults -display none -no-reboot \
+		-serial "file:$work/console" -serial stdio -serial "file:$work/status" \
+		-kernel "$CACHE/kernels/$kernel/vmlinuz" -initrd "$work/initrd" \
+		-append "console=ttyS0 loglevel=4 panic=-1 8250.nr_uarts=4 $parameter" </dev/null &
+	machine=$!
+	trap 'kill "$machine"; wait "$machine"; exit 130' INT TERM HUP
+	wait "$machine" || status=$?
+	if [ "$status" -ne 124 ] && [ "$status" -ne 137 ]; then return; fi
 	tail -n 5 "$work/console" >&2
 	echo "run-in-vm: stopped after $seconds s" >&2
 	exit 124
-fi
-read -r status <"$work/status" || {
+}
+
+# Now and then an emulated kernel runs into code that it is just patching, and panics while it boots.
+for try in 1 2 3; do
+	boot
+	if [ -s "$work/status" ]; then break; fi
+	echo "run-in-vm: the kernel $kernel did not boot (try $try)" >&2
+done
+status=$(sed -n 2p "$work/status")
+[ -n "$status" ] || {
 	tail -n 30 "$work/console" >&2
 	fail "the machine with the kernel $kernel came to no end"
 }
