@@ -22,8 +22,9 @@ endif
 export PATH := $(PATH):/usr/sbin:/sbin
 
 ALL_SUITES := unit fuzz replay cli bpf vm oracle e2e lab sidecar
-# Not by default: vm boots other kernels, lab takes minutes. `make test-vm`, `make test-lab`, `make lab`.
-SUITES ?= $(filter-out vm lab,$(ALL_SUITES))
+# Not by default: lab, which takes minutes: `make test-lab`, `make lab`. `make test-vm` boots more kernels.
+SUITES ?= $(filter-out lab,$(ALL_SUITES))
+VM_KERNELS ?= 5.10 newest
 
 WSTRACE := $(BUILD)/$(if $(filter 1,$(STATIC)),static/)wstrace
 SKEL    := $(BUILD)/wstrace.skel.h
@@ -236,7 +237,7 @@ RUN_TESTS = WSTRACE='$(abspath $(WSTRACE))' WSTRACE_STATIC='$(abspath $(BUILD)/s
 
 .PHONY: test
 test: $(sort $(foreach s,$(SUITES),$(call needs,$(s)))) ## install, build, run all suites (as root), or SUITES="unit replay"
-	$(Q)$(RUN_TESTS) $(SUITES)
+	$(Q)VM_KERNELS='$(VM_KERNELS)' $(RUN_TESTS) $(SUITES)
 
 ## test-SUITE: one suite, with nothing installed: unit fuzz replay cli bpf vm oracle e2e lab sidecar
 .PHONY: $(ALL_SUITES:%=test-%)

@@ -23,7 +23,7 @@ apt_run() {
 	set -- -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$apt_folder/parts" \
 		-o Dir::State::lists="$apt_folder/lists" -o Dir::Cache="$apt_folder/cache" \
 		-o Dir::Cache::pkgcache=pkgcache.bin -o Dir::Cache::srcpkgcache=srcpkgcache.bin \
-		-o Acquire::Retries=3 -o APT::Sandbox::User= "$@"
+		-o Acquire::Retries=3 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -o APT::Sandbox::User= "$@"
 	"$tool" -q=2 "$@"
 }
 

@@ -8,7 +8,7 @@
 # A suite is a program that prints what it likes and then one line
 #     SUITE: N passed, N failed, N skipped
 # Its output is shown and kept in build/test/SUITE.log. It finds the program under test in
-# $WSTRACE. A suite without that line, with an exit status that contradicts it, or that takes
+# $WSTRACE; VM_KERNELS limits the kernels of vm. A suite without that line, with an exit status that contradicts it, or that takes
 # too long counts as one more failure. The last line here is the sum.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -26,6 +26,7 @@ find_command() {
 	fuzz) command=(tools/run-fuzz.sh replay) ;;
 	e2e) command=(node tests/e2e/run.js) ;;
 	lab) command=(node tests/lab/run.js --fast) ;;
+	vm) read -r -a command <<<"tests/vm/run.sh ${VM_KERNELS:-}" ;;
 	*) command=("tests/$1/run.sh") ;;
 	esac
 	local word

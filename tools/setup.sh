@@ -26,10 +26,11 @@ TEST_PACKAGES=(
 	nginx golang-go golang-github-gorilla-websocket-dev
 	haproxy python3-websockets openssl runc # the lab
 	chromium tshark
-	qemu-system-x86 busybox-static xz-utils # other kernels
+	qemu-system-x86 busybox-static xz-utils zstd # other kernels
 	mmdebstrap debian-archive-keyring # the Docker engine and its base image, in a folder
 	ca-certificates
 )
+UML_PACKAGES=(user-mode-linux) # on x86 alone: a kernel that cannot be traced
 NODE_PACKAGES=(nodejs npm)
 NODE_MAJOR_MIN=18
 
@@ -51,6 +52,7 @@ wanted_packages() {
 	if [ "$1" != test ]; then printf '%s\n' "${BUILD_PACKAGES[@]}"; fi
 	if [ "$1" = build ]; then return; fi
 	printf '%s\n' "${TEST_PACKAGES[@]}"
+	if [ "$(uname -m)" = x86_64 ]; then printf '%s\n' "${UML_PACKAGES[@]}"; fi
 	node_is_recent || printf '%s\n' "${NODE_PACKAGES[@]}"
 }
 
