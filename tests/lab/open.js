@@ -11,7 +11,6 @@ const PATTERN = 'the third session and later ones repeat the idle or the age of 
 const OTHER_SID = 'the answer is 400 to a sid in the query that this process did not give out';
 
 const OPEN = {
-  'docker-proxy-to-dead-port': 'the request may arrive before the close, unread by the proxy: the verdict must not depend on it',
   'no-route': 'ENETUNREACH of connect() is the decisive fact, so it may be high',
   'limit-conn': 'the 503 is of the proxy itself, there is no backend leg',
   'server-stopped-before-answer': 'the request lies unread at the server, which outranks the impatience of the client',

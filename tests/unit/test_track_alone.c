@@ -8,8 +8,11 @@
 #include <errno.h>
 
 #include "stack.h"
+#include "track/group.h"
 #include "track/tcp_state.h"
 #include "track_run.h"
+
+#define MS 1000000ull
 
 TEST(track_alone, refused_connection)
 {
@@ -29,6 +32,94 @@ TEST(track_alone, refused_connection)
 	CHECK_EQ(conn_ended_by(s->legs[0], NULL), ENDED_CONNECT_FAILED);
 	CHECK(s->ended_ns && s->first_ns);
 	finish(t, s, e);
+}
+
+static void refuse(struct events *e, const struct side *s)
+{
+	ev_open(e, s)->established_ns = 0;
+	ev_error(e, s, ECONNREFUSED);
+	ev_state(e, s, STATE_SYN_SENT, STATE_CLOSE);
+	no_frames(ev_end(e, s))->established_ns = 0;
+}
+
+static void receive_request(struct events *e)
+{
+	ev_open(e, &STACK.legs[ACCEPTED]);
+	ev_request(e, &STACK.legs[ACCEPTED], REQUEST_HEAD KEY_HEADER "\r\n");
+	events_pass_ms(e, 2000);
+}
+
+/* What a proxy cannot reach is the reason of its 502: one failure of one client is one report. */
+TEST(track_alone, refused_for_a_client)
+{
+	struct events *e = events_new();
+	struct track *t;
+	struct session *s;
+
+	receive_request(e);
+	refuse(e, &STACK.legs[UPSTREAM]);
+	t = track_of(e);
+	CHECK(!next_end(t, e->now_ns + 500 * MS, NULL)); /* the client waits */
+	ev_response(e, &STACK.legs[ACCEPTED], "HTTP/1.1 502 Bad Gateway\r\n\r\n");
+	CHECK_EQ(track_apply(t, e->records[e->count - 1]), 0);
+	s = only_end(t, e->now_ns + 5000 * MS);
+	CHECK_EQ(session_stage(s), STAGE_UPGRADE);
+	CHECK(session_gateway_leg(s) == s->legs[0]);
+	CHECK(groups_failed_connect(track_groups(t), s->legs[0]) != NULL);
+	track_release(t, s);
+	CHECK_EQ(track_next_due_ns(t), 0);
+	track_free(t);
+	events_free(e);
+}
+
+/* The next server took it: nobody else tells that the first one is down. */
+TEST(track_alone, refused_before_another_served)
+{
+	struct events *e = events_new();
+	struct track *t;
+	struct session *s;
+
+	receive_request(e);
+	refuse(e, &STACK.legs[UPSTREAM]);
+	ev_response(e, &STACK.legs[ACCEPTED], "HTTP/1.1 101 X\r\n\r\n");
+	t = track_of(e);
+	s = only_end(t, e->now_ns + 500 * MS);
+	CHECK_EQ(session_stage(s), STAGE_CONNECT);
+	track_release(t, s);
+	track_free(t);
+	events_free(e);
+}
+
+/* Accepted, and closed before the request came: one connection, one report, under its key. */
+TEST(track_alone, closed_before_the_request)
+{
+	struct events *e;
+	struct track *t;
+	struct session *s;
+
+	for (int first = 0; first < 2; first++) {
+		e = events_new();
+		if (first) {
+			ev_open(e, &CLIENT);
+			ev_request(e, &CLIENT, REQUEST_HEAD KEY_HEADER "\r\n");
+		}
+		ev_open(e, &SERVER);
+		ev_state_by_owner(e, &SERVER, STATE_ESTABLISHED, STATE_FIN_WAIT1);
+		ev_state(e, &SERVER, STATE_FIN_WAIT2, STATE_CLOSE);
+		no_frames(ev_end(e, &SERVER));
+		if (!first) {
+			ev_open(e, &CLIENT);
+			ev_request(e, &CLIENT, REQUEST_HEAD KEY_HEADER "\r\n");
+		}
+		ev_reset(e, &CLIENT, WST_IN);
+		no_frames(ev_end(e, &CLIENT));
+		t = track_of(e);
+		s = only_end(t, UINT64_MAX);
+		CHECK_EQ(s->leg_count, 2);
+		CHECK_EQ(session_stage(s), STAGE_UPGRADE);
+		CHECK(!s->synthetic_id);
+		finish(t, s, e);
+	}
 }
 
 /* Accepted and closed without an answer; both ends are told, one report. */

@@ -283,20 +283,3 @@ void evidence_heartbeat(struct evidence *ev, const struct facts *f)
 	if ((p->pings || p->by_data) && f->protocol && f->protocol->note)
 		evidence_add(ev, "protocol", 0, "%s: %s", f->protocol->name, f->protocol->note);
 }
-
-void evidence_answer(struct evidence *ev, const struct facts *f)
-{
-	const struct conn *c = f->answer.conn;
-	char who[FACTS_NAME_BYTES];
-
-	if (!c)
-		return;
-	evidence_add(ev, "http_status", c->handshake.response_ns, "%s answered HTTP %u%s%s%s",
-		     facts_name_answerer(who, f), f->answer.status,
-		     c->handshake.server[0] ? " (Server: " : "", c->handshake.server,
-		     c->handshake.server[0] ? ")" : "");
-	if (f->answer.request)
-		evidence_add(ev, "http_request", f->answer.request->handshake.request_ns,
-			     "to GET %.120s, Host %.60s", f->answer.request->handshake.path,
-			     f->answer.request->handshake.host);
-}

@@ -30,6 +30,8 @@ void evidence_no_close_frame(struct evidence *ev, const struct facts *f);
 void evidence_path(struct evidence *ev, const struct conn *c);
 /* Status line, who gave it, and the request's path and host. */
 void evidence_answer(struct evidence *ev, const struct facts *f);
+/* What the proxy failed to connect to for this request; nothing if there is no such thing. */
+void evidence_failed_upstream(struct evidence *ev, const struct facts *f);
 /* Pings, or data instead of them, that waited for an answer; what the protocol says of that. */
 void evidence_heartbeat(struct evidence *ev, const struct facts *f);
 /* The silence before the end and who had pinged; ends that were like it; known timeouts like it. */

@@ -130,6 +130,9 @@ struct facts {
 	const struct protocol_code *private_code; /* of the closing frame; NULL: none */
 };
 
+/* The connection that the gateway of the session failed to make for it; NULL: none. */
+const struct failed_connect *facts_failed_upstream(const struct facts *f);
+
 void facts_collect(struct facts *ret, const struct session *s, struct track *track);
 /* For the rules about incidents: no session, empty sockets. */
 void facts_of_incident(struct facts *ret, const struct incident *i, struct track *track);

@@ -36,10 +36,22 @@ void facts_collect_answer(struct facts *f)
 			answer->origin_leg = (int)i;
 	}
 	/* Only who asks somebody else gives these answers, seen or not. */
-	if (answer->status == 502 || answer->status == 504)
+	if (answer->status == 502 || answer->status == 504 ||
+	    (answer->status == 503 && facts_failed_upstream(f)))
 		answer->by = BY_PROXY;
 	else if (answer->origin_leg >= 0)
 		answer->by = conn_is_server_side(s->legs[answer->origin_leg]) ?
 				     facts_owner(s, (unsigned int)answer->origin_leg) :
 				     facts_far_party(s, (unsigned int)answer->origin_leg);
+}
+
+/*
+ * A connection that was never made carried no key: it is the proxy's that failed between the
+ * request and the answer.
+ */
+const struct failed_connect *facts_failed_upstream(const struct facts *f)
+{
+	const struct conn *gateway = session_gateway_leg(f->session);
+
+	return gateway ? groups_failed_connect(track_groups(f->track), gateway) : NULL;
 }

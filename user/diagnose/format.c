@@ -66,6 +66,12 @@ const char *format_bytes(char dst[FORMAT_BYTES], uint64_t bytes)
 	return dst;
 }
 
+const char *format_count(char dst[FORMAT_COUNT], uint64_t count, const char *noun)
+{
+	snprintf(dst, FORMAT_COUNT, "%" PRIu64 " %s%s", count, noun, count == 1 ? "" : "s");
+	return dst;
+}
+
 const char *format_hex(char *dst, size_t cap, const uint8_t *bytes, size_t len)
 {
 	size_t used = 0;

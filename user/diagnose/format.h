@@ -10,6 +10,7 @@
 #define FORMAT_ENDPOINT 56
 #define FORMAT_DURATION 32
 #define FORMAT_BYTES 64
+#define FORMAT_COUNT 48
 
 /* addr: 16 bytes in network order; ::ffff:a.b.c.d is written as a.b.c.d. */
 const char *format_address(char dst[FORMAT_ADDRESS], const uint8_t addr[16]);
@@ -21,6 +22,8 @@ const char *format_duration(char dst[FORMAT_DURATION], uint64_t ns);
 const char *format_seconds(char dst[FORMAT_DURATION], uint64_t ns);
 /* 1 byte, 4096 bytes, 1.5 MiB (1572864 bytes) */
 const char *format_bytes(char dst[FORMAT_BYTES], uint64_t bytes);
+/* 1 SYN, 2 SYNs: noun is one that takes an s */
+const char *format_count(char dst[FORMAT_COUNT], uint64_t count, const char *noun);
 /* "c1 85 00": as much as fits */
 const char *format_hex(char *dst, size_t cap, const uint8_t *bytes, size_t len);
 /*

@@ -21,10 +21,13 @@ static uint64_t tried_for_ns(const struct facts *f)
 
 static void add_syns(struct evidence *ev, const struct facts *f)
 {
-	char duration[FORMAT_DURATION];
+	uint32_t times = f->client->syn_retransmits;
+	char duration[FORMAT_DURATION], syns[FORMAT_COUNT];
 
-	evidence_add(ev, "syn_retransmits", 0, "%u SYNs were sent again in %s",
-		     f->client->syn_retransmits, format_duration(duration, tried_for_ns(f)));
+	if (times)
+		evidence_add(ev, "syn_retransmits", 0, "%s %s sent again in %s",
+			     format_count(syns, times, "SYN"), times == 1 ? "was" : "were",
+			     format_duration(duration, tried_for_ns(f)));
 }
 
 static enum confidence ports_exhausted(const struct facts *f, struct evidence *ev)
@@ -186,13 +189,16 @@ static bool acceptor_closed(const struct conn *c)
 static enum confidence closed_unserved(const struct facts *f, struct evidence *ev)
 {
 	const struct conn *c = f->end.conn;
+	bool passes_on = c->tcp.bytes_out == 0 && conn_is_server_side(c) && c->has_end &&
+			 facts_failed_upstream(f);
 	bool from_far = f->end.outside && !conn_is_server_side(c) && c->tcp.bytes_in == 0 &&
 			c->tcp.bytes_out == 0 && c->has_end;
 
 	if (!c->established_ns || f->end.by == BY_CLIENT || f->end.by == BY_NETWORK ||
-	    f->end.by == BY_KERNEL || !(acceptor_closed(c) || from_far))
+	    f->end.by == BY_KERNEL || !(acceptor_closed(c) || passes_on || from_far))
 		return CONFIDENCE_NONE;
 	evidence_end(ev, f);
+	evidence_failed_upstream(ev, f);
 	if (!from_far)
 		evidence_process(ev, f);
 	return from_far ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH;
@@ -310,7 +316,7 @@ static const struct rule rules[] = {
 		.retry = RETRY_BACKOFF,
 		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
 		.at = AT_CONNECT | AT_UPGRADE,
-		.summary = "{who} accepted the connection to {target} and closed it without reading or answering anything",
+		.summary = "{who} accepted the connection to {target} and closed it without a byte of an answer",
 		.user_message = "The chat service does not answer at the moment. Please try again in a moment.",
 		.steps = {
 			"docker-proxy does this when nothing listens on the port inside of the container: check `ports: host:container`, and that the server listens on 0.0.0.0 there.",

@@ -42,6 +42,7 @@ static void add_waiting(struct evidence *ev, const struct facts *f)
 		     c->handshake.path,
 		     was_delivered(c) ? "delivered" : "not acknowledged by the server",
 		     format_duration(waited, waited_ns(f)));
+	evidence_failed_upstream(ev, f);
 	evidence_end(ev, f);
 	evidence_path(ev, c);
 	evidence_process(ev, f);

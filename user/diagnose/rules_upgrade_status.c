@@ -2,6 +2,8 @@
 /* The handshake was answered, and the answer blames the server or what is behind it. */
 #include "diagnose/rule.h"
 
+#include <errno.h>
+
 #include "diagnose/evidence.h"
 #include "diagnose/format.h"
 #include "diagnose/names.h"
@@ -41,61 +43,28 @@ static void add_backend(struct evidence *ev, const struct facts *f, const struct
 		facts_errno(c) ? name_of_errno(facts_errno(c)) : "no socket error");
 }
 
-/* The proxy's own socket on which it got the request, NULL if the proxy is elsewhere. */
-static const struct conn *gateway_leg(const struct facts *f)
+/* Nothing came back at all. */
+static bool was_unanswered(const struct failed_connect *failed)
 {
-	for (unsigned int i = 0; i < f->session->leg_count; i++) {
-		const struct conn *c = f->session->legs[i];
-
-		if (c->handshake.response_seen && c->handshake.status == f->answer.status &&
-		    conn_is_server_side(c) && c->owner.tgid)
-			return c;
-	}
-	return NULL;
+	return (!failed->error || failed->error == ETIMEDOUT) &&
+	       !(failed->tcp_flags & (WST_TCP_NO_LOCAL_PORT | WST_TCP_NO_ROUTE));
 }
 
 /*
- * A connection that was never made carried no key: it is the proxy's that failed between the
- * request and the answer.
+ * Some proxies give 503 for a backend that they cannot reach (HAProxy, Envoy): what they tried
+ * tells.
  */
-static const struct failed_connect *failed_upstream(const struct facts *f)
-{
-	const struct conn *c = gateway_leg(f);
-
-	return c ? groups_failed_connect(track_groups(f->track), c->owner.tgid,
-					 c->handshake.request_ns, c->handshake.response_ns) :
-		   NULL;
-}
-
-static void add_failed_upstream(struct evidence *ev, const struct facts *f,
-				const struct failed_connect *failed)
-{
-	const struct wst_tuple *t = &failed->tuple;
-	char target[FORMAT_ENDPOINT], duration[FORMAT_DURATION], who[FACTS_NAME_BYTES];
-	const char *how = failed->tcp_flags & WST_TCP_NO_LOCAL_PORT ? "found no free local port" :
-			  failed->error				    ? name_of_errno(failed->error) :
-					  "no answer until it stopped waiting";
-
-	evidence_add(ev, "backend_connect", failed->began_ns,
-		     "%s tried to connect to %s: %s, after %s and %u repeated SYNs",
-		     facts_name_answerer(who, f), format_endpoint(target, t->remote, t->remote_port),
-		     how, format_duration(duration, failed->ended_ns - failed->began_ns),
-		     failed->syn_retransmits);
-	if (failed->backlog_overflow)
-		evidence_add(ev, "accept_queue_full", 0,
-			     "its SYNs met a full accept queue of the backend");
-}
-
 static enum confidence from_gateway(const struct facts *f, struct evidence *ev, uint16_t status)
 {
-	const struct failed_connect *failed = failed_upstream(f);
+	const struct failed_connect *failed = facts_failed_upstream(f);
 	const struct conn *backend = backend_leg(f);
+	bool by_trial = f->answer.status == 503 && failed && !backend &&
+			was_unanswered(failed) == (status == 504);
 
-	if (f->answer.status != status)
+	if (f->answer.status != status && !by_trial)
 		return CONFIDENCE_NONE;
 	evidence_answer(ev, f);
-	if (failed)
-		add_failed_upstream(ev, f, failed);
+	evidence_failed_upstream(ev, f);
 	if (failed && !backend)
 		return CONFIDENCE_HIGH;
 	if (!backend) {
@@ -167,12 +136,11 @@ static const struct rule rules[] = {
 		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
 		.at = AT_UPGRADE,
 		.alternatives = { "connect.refused", "connect.unreachable", "connect.ports_exhausted" },
-		.summary = "{answerer} got no usable answer from the backend: HTTP 502",
+		.summary = "{answerer} got no usable answer from the backend: HTTP {status}",
 		.user_message = "The chat service is not running at the moment. Please try again in a moment.",
 		.steps = {
 			"The proxy's error log names the address and the error: 111 means that nothing listens there, 113 that the address is gone.",
 			"After a backend got a new address, reload the proxy or let it resolve the name again (nginx: `resolver`, and a variable in proxy_pass).",
-			"Look for a connect.* line of wstrace at the same moment: it is the proxy's own failed connection.",
 		},
 	},
 	{
@@ -183,7 +151,7 @@ static const struct rule rules[] = {
 		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
 		.at = AT_UPGRADE,
 		.alternatives = { "connect.timeout", "connect.backlog_overflow" },
-		.summary = "the backend did not answer {answerer} in time: HTTP 504",
+		.summary = "the backend did not answer {answerer} in time: HTTP {status}",
 		.user_message = "The chat service answers too slowly at the moment. Please try again in a moment.",
 		.steps = {
 			"Is the backend overloaded or stuck? A blocked event loop or a full pool before the upgrade handler does this.",

@@ -108,12 +108,17 @@ const struct burst *groups_burst(const struct groups *g, const struct wst_task *
 	return b;
 }
 
+static uint64_t attempt_began_ns(const struct conn *c)
+{
+	return c->connect_ns ? c->connect_ns : c->first_seen_ns;
+}
+
 void groups_note_failed_connect(struct groups *g, const struct conn *c)
 {
 	struct failed_connect *f = &g->failed[g->failed_count++ % FAILED_CONNECTS];
 
 	*f = (struct failed_connect){
-		.began_ns = c->connect_ns ? c->connect_ns : c->first_seen_ns,
+		.began_ns = attempt_began_ns(c),
 		.ended_ns = c->closed_ns,
 		.tuple = c->tuple,
 		.tgid = c->owner.tgid,
@@ -124,15 +129,40 @@ void groups_note_failed_connect(struct groups *g, const struct conn *c)
 	};
 }
 
-const struct failed_connect *groups_failed_connect(const struct groups *g, uint32_t tgid,
-						   uint64_t from_ns, uint64_t to_ns)
+static bool was_for(const struct failed_connect *f, const struct conn *gateway)
+{
+	return f->tgid && f->tgid == gateway->owner.tgid && session_spans(gateway, f->began_ns);
+}
+
+const struct failed_connect *groups_failed_connect(const struct groups *g,
+						   const struct conn *gateway)
 {
 	for (uint32_t i = 0; i < FAILED_CONNECTS && i < g->failed_count; i++) {
 		const struct failed_connect
 			*f = &g->failed[(g->failed_count - 1 - i) % FAILED_CONNECTS];
 
-		if (f->tgid == tgid && tgid && f->began_ns >= from_ns && f->began_ns <= to_ns)
+		if (was_for(f, gateway))
 			return f;
 	}
 	return NULL;
+}
+
+void groups_tell_failed_connects(struct groups *g, const struct session *s)
+{
+	const struct conn *gateway = session_gateway_leg(s);
+
+	if (!gateway || session_stage(s) == STAGE_SESSION)
+		return;
+	for (uint32_t i = 0; i < FAILED_CONNECTS && i < g->failed_count; i++)
+		g->failed[i].told |= was_for(&g->failed[i], gateway);
+}
+
+bool groups_was_told(const struct groups *g, const struct conn *c)
+{
+	for (uint32_t i = 0; i < FAILED_CONNECTS && i < g->failed_count; i++)
+		if (g->failed[i].told && g->failed[i].tgid == c->owner.tgid &&
+		    g->failed[i].began_ns == attempt_began_ns(c) &&
+		    tuples_equal(&g->failed[i].tuple, &c->tuple))
+			return true;
+	return false;
 }

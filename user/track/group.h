@@ -30,6 +30,7 @@ struct failed_connect {
 	uint32_t error; /* errno, 0: closed by the process, which had waited for long enough */
 	uint32_t syn_retransmits, tcp_flags;
 	bool backlog_overflow;
+	bool told; /* as the reason of another failure */
 };
 
 #define FAILED_CONNECTS 256
@@ -55,8 +56,15 @@ const struct burst *groups_burst(const struct groups *g, const struct wst_task *
 				 uint64_t ts_ns);
 
 void groups_note_failed_connect(struct groups *g, const struct conn *c);
-/* The last connection that the process failed to make in that time; NULL: none. */
-const struct failed_connect *groups_failed_connect(const struct groups *g, uint32_t tgid,
-						   uint64_t from_ns, uint64_t to_ns);
+/*
+ * The last connection that the process of a gateway leg failed to make while it held the request;
+ * NULL: none.
+ */
+const struct failed_connect *groups_failed_connect(const struct groups *g,
+						   const struct conn *gateway);
+/* The session is reported, and what its gateway failed to reach with it. */
+void groups_tell_failed_connects(struct groups *g, const struct session *s);
+/* Was this one, which has a session of its own, told with another? */
+bool groups_was_told(const struct groups *g, const struct conn *c);
 
 #endif

@@ -204,7 +204,7 @@ struct conn *join_other_end(const struct conn_table *conns, const struct conn *c
 		if (!d)
 			return NULL;
 		if (d == c || !conns_mirrored(c, d) || d->role == CONN_SPENT ||
-		    d->handshake.request_seen || d->handshake.response_seen)
+		    d->handshake.response_seen)
 			continue;
 		if (!d->session || is_joinable(d))
 			return d;

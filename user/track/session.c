@@ -5,6 +5,8 @@
 #include <string.h>
 
 #define NO_PEER (-1)
+/* Clients send their first request this soon after they have connected. */
+#define FIRST_REQUEST_NS 1000000000ull
 
 /* What has to be known of a leg to sort it. */
 struct place {
@@ -203,6 +205,42 @@ const struct conn *session_peer_leg(const struct session *s, unsigned int leg)
 		if (i != leg && s->hop[i] == s->hop[leg])
 			return s->legs[i];
 	return NULL;
+}
+
+const struct conn *session_gateway_leg(const struct session *s)
+{
+	for (unsigned int i = s->leg_count; i-- > 0;) {
+		const struct conn *c = s->legs[i];
+		bool answered = c->handshake.response_seen && !came_too_late(s, c);
+
+		if (answered && c->handshake.status < 500)
+			return NULL;
+		if (conn_is_server_side(c) && c->owner.tgid)
+			return c;
+		if (answered && s->hop[i] > 0)
+			return NULL; /* somebody further away gave this answer */
+	}
+	return NULL;
+}
+
+/*
+ * Proxies that do not read HTTP connect as soon as they have accepted. On a connection that had
+ * other requests before, only what follows this one belongs to it.
+ */
+static uint64_t taken_on_ns(const struct conn *gateway)
+{
+	uint64_t began_ns = conn_began_ns(gateway), connect_ns = gateway->connect_ns;
+
+	return connect_ns && connect_ns + FIRST_REQUEST_NS > began_ns ? connect_ns : began_ns;
+}
+
+bool session_spans(const struct conn *gateway, uint64_t ts_ns)
+{
+	uint64_t end_ns = gateway->handshake.response_ns;
+
+	if (!gateway->handshake.response_seen)
+		conn_ended_by(gateway, &end_ns);
+	return taken_on_ns(gateway) <= ts_ns && (!end_ns || ts_ns <= end_ns);
 }
 
 /* The process that opened the TCP connection of a hop, NULL when it is not on this host. */

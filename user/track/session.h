@@ -78,6 +78,13 @@ enum leg_role session_leg_role(const struct session *s, unsigned int leg);
 const struct conn *session_client_leg(const struct session *s);
 const struct conn *session_server_leg(const struct session *s);
 /*
+ * The socket on which a process of this host got the request that it answers with a 5xx of its own,
+ * or not at all; NULL: none. What it failed to reach for that request is the reason.
+ */
+const struct conn *session_gateway_leg(const struct session *s);
+/* Did it hold that request, unanswered, at that time? */
+bool session_spans(const struct conn *gateway, uint64_t ts_ns);
+/*
  * The leg of the same hop that is the other socket of the same TCP connection, or NULL when it is
  * not on this host.
  */

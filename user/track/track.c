@@ -14,6 +14,10 @@
 
 /* An address that many sockets share makes no work without bound. */
 #define LOOK_AT_MOST 64
+/* Those with the latest events: whoever waits for an answer asked not long ago. */
+#define LOOK_AT_SESSIONS 512
+/* How long a failed connection waits for the failure that it is the reason of, at a time. */
+#define PUT_OFF_NS 100000000ull
 
 struct track *track_new(const struct track_config *config)
 {
@@ -158,7 +162,55 @@ static struct report report_end(struct track *t, struct session *s)
 	s->ended_reported = true;
 	s->losses_at_end = host_lost_facts(&t->host);
 	session_table_remove(&t->sessions, s);
+	groups_tell_failed_connects(t->groups, s);
 	return (struct report){ REPORT_END, s };
+}
+
+/* A connection that was never made, and nothing else. */
+static const struct conn *failed_try(const struct session *s)
+{
+	const struct conn *c = s->legs[0];
+
+	return s->leg_count == 1 && c->connect_failed && c->owner.tgid && !conn_is_server_side(c) ?
+		       c :
+		       NULL;
+}
+
+/* The process tries for a client that waits, or whose failure is about to be reported. */
+static bool is_tried_for_client(const struct track *t, const struct conn *c)
+{
+	const struct session *s = t->sessions.newest;
+	const struct conn *gateway;
+
+	for (int i = 0; s && i < LOOK_AT_SESSIONS; s = s->older, i++) {
+		gateway = session_gateway_leg(s);
+		if (gateway && gateway->owner.tgid == c->owner.tgid &&
+		    session_stage(s) != STAGE_SESSION &&
+		    session_spans(gateway, c->connect_ns ? c->connect_ns : c->first_seen_ns))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * One failure of one client is told once: what the proxy could not reach is the reason of its
+ * answer. False when the session, due now, is put off or dropped for that.
+ */
+static bool stands_alone(struct track *t, struct session *s, uint64_t now_ns)
+{
+	const struct conn *c = failed_try(s);
+
+	if (!c)
+		return true;
+	if (!t->flushing && is_tried_for_client(t, c)) {
+		s->due_ns = now_ns + PUT_OFF_NS;
+		session_table_schedule(&t->sessions, s); /* is in the heap: needs no memory */
+		return false;
+	}
+	if (!groups_was_told(t->groups, c))
+		return true;
+	track_drop_session(t, s);
+	return false;
 }
 
 struct report track_next(struct track *t, uint64_t now_ns)
@@ -166,6 +218,8 @@ struct report track_next(struct track *t, uint64_t now_ns)
 	uint64_t due_ns = 0;
 	struct session *s = session_table_due(&t->sessions, &due_ns);
 
+	while (s && (due_ns <= now_ns || t->flushing) && !stands_alone(t, s, now_ns))
+		s = session_table_due(&t->sessions, &due_ns);
 	if (!s)
 		t->flushing = false;
 	if (!s || (due_ns > now_ns && !t->flushing))

@@ -91,6 +91,21 @@ static int add_leg(struct track *t, struct session *s, struct conn *c)
 	return track_refresh(t, s);
 }
 
+/*
+ * The server closed before the request came: its socket has a session that goes by no key yet.
+ */
+static struct session *rename_other_end(struct track *t, const struct conn *c)
+{
+	struct conn *other = join_other_end(&t->conns, c);
+
+	if (!other || !other->session || other->handshake.request_seen)
+		return NULL;
+	session_table_remove(&t->sessions, other->session);
+	join_name_session(&t->sessions, other->session, c);
+	session_table_add(&t->sessions, other->session);
+	return other->session;
+}
+
 /* A handshake was read: find or begin its session. */
 static int attach(struct track *t, struct conn *c)
 {
@@ -104,6 +119,8 @@ static int attach(struct track *t, struct conn *c)
 		return 0;
 	conn_table_index(&t->conns, c);
 	s = join_by_handshake(&t->sessions, &t->conns, c);
+	if (!s)
+		s = rename_other_end(t, c);
 	if (!s)
 		s = begin_session(t, c);
 	return s ? add_leg(t, s, c) : -ENOMEM;
@@ -246,7 +263,10 @@ static bool is_worth_telling(const struct conn *c)
 		return true;
 	if (c->tcp.flags & WST_TCP_TLS_DATA)
 		return false;
-	return alert || c->tcp.flags & WST_TCP_NEVER_ACCEPTED || was_not_served(c);
+	/* health checks of load balancers and port scans connect, say nothing and leave */
+	if (c->tcp.flags & WST_TCP_NEVER_ACCEPTED)
+		return c->tcp.bytes_in > 0;
+	return alert || was_not_served(c);
 }
 
 static int attach_without_handshake(struct track *t, struct conn *c)

@@ -171,8 +171,6 @@ module.exports = [
     cause: 'connect.closed_unserved',
     confidence: 'high',
     fast: true,
-    // Its own failed connection is a fact of its own.
-    besides: 'connect.refused',
     async run(t) {
       const [front, back] = [t.world.address('client', 'proxy'), t.world.address('proxy', 'backend')];
       const proxy = ['/usr/sbin/docker-proxy', '-proto', 'tcp', '-host-ip', front, '-host-port', '8080',
@@ -205,7 +203,7 @@ module.exports = [
       await t.attempt({ to: 'proxy' });
       await t.bye(first);
     },
-    besides: ['connect.closed_unserved', 'connect.unknown'],
+    besides: 'connect.closed_unserved',
   },
   {
     name: 'tls-version-too-old',

@@ -196,7 +196,6 @@ module.exports = [
     name: 'backend-down-behind-nginx',
     broken: 'nginx runs, the backend behind it does not.',
     cause: 'upgrade.bad_gateway',
-    besides: 'connect.refused',
     async run(t) {
       await t.nginx({ server: passTo(t.upstream()) });
       await t.attempt({ to: 'proxy' });
@@ -207,7 +206,6 @@ module.exports = [
     name: 'stale-container-address',
     broken: 'nginx still has the address of a container that is gone.',
     cause: 'upgrade.bad_gateway',
-    besides: 'connect.unreachable',
     fast: false,
     async run(t) {
       t.upstream();
@@ -220,7 +218,6 @@ module.exports = [
     name: 'ports-exhausted-at-proxy',
     broken: 'nginx has no local port left towards the backend.',
     cause: 'upgrade.bad_gateway',
-    besides: 'connect.ports_exhausted',
     fast: false,
     async run(t) {
       t.world.namespace('proxy', { 'net.ipv4.ip_local_port_range': '40000 40000' });
@@ -235,9 +232,8 @@ module.exports = [
     ...base,
     name: 'backend-down-behind-haproxy',
     broken: 'HAProxy runs, the backend behind it does not.',
-    // HAProxy says 503 where nginx says 502; its refused connection tells which of the two it is.
-    cause: ['upgrade.bad_gateway', 'upgrade.unavailable'],
-    besides: 'connect.refused',
+    // HAProxy says 503 where nginx says 502; its refused connection tells.
+    cause: 'upgrade.bad_gateway',
     fast: false,
     async run(t) {
       await t.haproxy({ backend: `retries 0\nserver a ${t.upstream()}` });
@@ -260,7 +256,6 @@ module.exports = [
     name: 'backend-host-dead-504',
     broken: 'The backend host does not answer SYNs, nginx gives up after proxy_connect_timeout.',
     cause: 'upgrade.gateway_timeout',
-    besides: 'connect.timeout',
     fast: false,
     async run(t) {
       t.upstream();
