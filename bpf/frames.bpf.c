@@ -2,6 +2,7 @@
 /* Walks the frames of one segment. Only what is worth telling goes to user space. */
 #include "packet.bpf.h"
 #include "frames.bpf.h"
+#include "held.bpf.h"
 
 #define WALK_STEPS 128
 #define HTTP_TEXT_BYTES 48 /* no more than a status line: what follows may be anything */
@@ -38,10 +39,9 @@ __noinline int emit_frame(struct __sk_buff *skb, u32 direction, u32 what, u32 of
 	event->len = n;
 	if (n) {
 		n = ((n - 1) & 127) + 1;
-		if (bpf_skb_load_bytes(skb, offset, event->data, n)) {
-			count_loss(WST_LOSS_LOAD);
+		if (!load_bytes(skb, offset, held_way(direction, w->hole), event->seq, event->data,
+				n))
 			event->len = 0;
-		}
 	}
 	bpf_ringbuf_submit(event, 0);
 	return 0;
@@ -88,8 +88,8 @@ static __always_inline int tell_step(struct __sk_buff *skb, struct stream *strea
 }
 
 /*
- * One step in the segment [seq, seq + len) whose payload starts at `offset`. Returns 1 when there
- * is more to do.
+ * One step in the segment [seq, seq + len) whose payload starts at `offset`, or is FROM_HELD.
+ * Returns 1 when there is more to do.
  */
 __noinline int walk_frame(struct __sk_buff *skb, u32 direction, u32 offset, u32 seq, u32 len)
 {
@@ -100,7 +100,7 @@ __noinline int walk_frame(struct __sk_buff *skb, u32 direction, u32 offset, u32 
 	u8 bytes[16] = {};
 	enum ws_step step;
 	struct ws_walk *w;
-	u32 at, faults = 0;
+	u32 at, n, faults = 0;
 
 	if (!stream)
 		return 0;
@@ -114,13 +114,14 @@ __noinline int walk_frame(struct __sk_buff *skb, u32 direction, u32 offset, u32 
 	if (at >= len || (w->phase != WS_WALK_HEADER && w->phase != WS_WALK_CLOSE_PAYLOAD))
 		return 0;
 	if (w->phase == WS_WALK_CLOSE_PAYLOAD)
-		return walk_close(skb, w, direction, offset + at, len - at);
-	if (!packet_load(skb, offset + at, bytes,
-			 len - at > WS_HEADER_MAX ? WS_HEADER_MAX : len - at))
+		return walk_close(skb, w, direction, further(offset, at), len - at);
+	n = len - at > WS_HEADER_MAX ? WS_HEADER_MAX : len - at;
+	n = ((n - 1) & 15) + 1;
+	offset = further(offset, at);
+	if (!load_bytes(skb, offset, held_way(direction, w->hole), w->next_seq, bytes, n))
 		return 0;
 	step = ws_walk_step(w, bytes, len - at, len - at, now_ns, &frame, &faults);
-	return tell_step(skb, stream, direction, offset + at, len - at, step, &frame, faults,
-			 now_ns);
+	return tell_step(skb, stream, direction, offset, len - at, step, &frame, faults, now_ns);
 }
 
 /*

@@ -6,6 +6,10 @@
 
 /* Walks frames of a segment, see frames.bpf.c. Returns 1 when it has to be called again. */
 int walk_frames(struct __sk_buff *skb, u32 direction, u32 offset, u32 seq, u32 len);
+/*
+ * Walks what is held of the stream, see held.bpf.c. Returns 1 when sync was lost.
+ */
+int walk_held(struct __sk_buff *skb, u32 direction);
 /* Reads a segment that may hold bytes of a head, see handshake.bpf.c. */
 int read_head(struct __sk_buff *skb, u32 direction, u32 offset, u32 seq, u32 len);
 

@@ -13,6 +13,7 @@
 #include "wstrace/event.h"
 #include "wstrace/http_scan.h"
 #include "wstrace/tcp_path.h"
+#include "wstrace/ws_held.h"
 #include "wstrace/ws_walk.h"
 
 /* Set by user space before loading. */
@@ -81,6 +82,10 @@ struct stream {
 	struct tcp_path path;
 	u32 drops;
 	u32 drop_reason;
+	u32 walkers; /* CPUs that want walk[WST_IN]: one at a time has it */
+	u32 deferred_end; /* behind a segment that had to be held because another CPU was walking */
+	u8 deferred;
+	u8 pad[7];
 };
 
 /*
@@ -112,7 +117,11 @@ struct numbered_note {
 	u64 number; /* instead of the cookie */
 };
 
-extern const volatile __u8 zeroes[sizeof(struct stream)];
+/* Value of a new stream or cell: too much for the stack. */
+#define ZEROES_BYTES 1024
+_Static_assert(sizeof(struct stream) <= ZEROES_BYTES && sizeof(struct ws_cell) <= ZEROES_BYTES,
+	       "zeroes[] is too short");
+extern const volatile __u8 zeroes[ZEROES_BYTES];
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -153,6 +162,23 @@ struct {
 	__type(key, u32);
 	__type(value, u8);
 } served_ports __weak SEC(".maps");
+
+/*
+ * Bytes that overtook a hole in their stream, for as long as it is open. Whose they are is told by
+ * address and port: the socket may not exist yet.
+ */
+struct held_key {
+	u64 flow;
+	u32 cell; /* ws_cell_number() */
+	u32 way; /* held.bpf.h */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct held_key);
+	__type(value, struct ws_cell);
+} held __weak SEC(".maps");
 
 /* Processes whose exit and signals matter: they own followed sockets. */
 struct {

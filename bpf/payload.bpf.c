@@ -4,9 +4,10 @@
  * programs always let the packet pass.
  */
 #include "frames.bpf.h"
-#include "packet.bpf.h"
+#include "held.bpf.h"
 
 #define PASS 1
+#define TURN_TRIES 100 /* a few microseconds */
 #define WALK_CALLS 256 /* x 128 steps: more than 64 KiB of the smallest frames */
 
 /*
@@ -61,25 +62,96 @@ static __always_inline void note_payload(struct ws_walk *w, struct ws_walk *othe
 	w->facts.last_payload_ns = now_ns;
 }
 
-static __always_inline void on_frames(struct __sk_buff *skb, struct stream *stream,
-				      const struct packet *p)
+/*
+ * Two CPUs may bring segments of one stream at the same time: nobody holds the socket's lock yet.
+ * What goes out is sent under that lock.
+ */
+static __always_inline bool try_turn(struct stream *stream)
+{
+	__sync_fetch_and_add(&stream->walkers, 1);
+	if (*(volatile u32 *)&stream->walkers == 1)
+		return true;
+	__sync_fetch_and_add(&stream->walkers, -1);
+	return false;
+}
+
+__noinline int wait_for_turn(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = packet_sock(skb);
+	struct stream *stream = sk ? packet_stream(sk) : NULL;
+	u32 i;
+
+	for (i = 0; stream && i < TURN_TRIES; i++)
+		if (try_turn(stream))
+			return 1;
+	return 0;
+}
+
+/* The other CPU takes long: the bytes wait for it, as those do that come too early. */
+static __always_inline void defer_segment(struct __sk_buff *skb, struct stream *stream,
+					  const struct packet *p)
+{
+	struct ws_walk *w = &stream->walk[WST_IN];
+
+	hold_segment(skb, held_way(WST_IN, w->hole), p->payload_offset, p->seq, p->len);
+	stream->deferred_end = p->seq + p->len;
+	barrier();
+	stream->deferred = 1;
+}
+
+static __always_inline void end_turn(struct __sk_buff *skb, struct stream *stream)
+{
+	if (*(volatile u8 *)&stream->deferred) {
+		stream->deferred = 0;
+		barrier();
+		ws_walk_expect_held(&stream->walk[WST_IN], stream->deferred_end);
+		if (walk_held(skb, WST_IN))
+			count_loss(WST_LOSS_SYNC);
+	}
+	__sync_fetch_and_add(&stream->walkers, -1);
+}
+
+static __always_inline void walk_segment(struct __sk_buff *skb, struct stream *stream,
+					 const struct packet *p)
 {
 	struct ws_walk *w = p->direction == WST_OUT ? &stream->walk[WST_OUT] :
 						      &stream->walk[WST_IN];
-	struct ws_walk *other = p->direction == WST_OUT ? &stream->walk[WST_IN] :
-							  &stream->walk[WST_OUT];
+	enum ws_entry entry;
 	u32 i;
 
-	note_payload(w, other, stream->last_segment_ns[p->direction & 1], p->seq + p->len);
-	if (ws_walk_enter(w, p->seq, p->len) < 0)
-		return;
-	for (i = 0; i < WALK_CALLS; i++)
-		if (!walk_frames(skb, p->direction, p->payload_offset, p->seq, p->len))
-			break;
-	if (i == WALK_CALLS)
-		count_loss(WST_LOSS_LOOP);
-	if (ws_walk_leave(w, p->seq + p->len))
+	entry = ws_walk_enter(w, p->seq, p->len);
+	if (entry == WS_ENTRY_WALK) {
+		for (i = 0; i < WALK_CALLS; i++)
+			if (!walk_frames(skb, p->direction, p->payload_offset, p->seq, p->len))
+				break;
+		if (i == WALK_CALLS)
+			count_loss(WST_LOSS_LOOP);
+		ws_walk_leave(w, p->seq + p->len);
+	}
+	if (entry == WS_ENTRY_HOLD)
+		hold_segment(skb, held_way(p->direction, w->hole), p->payload_offset, p->seq,
+			     p->len);
+	if (w->options & WS_WALK_HELD && walk_held(skb, p->direction))
 		count_loss(WST_LOSS_SYNC);
+}
+
+static __always_inline void on_frames(struct __sk_buff *skb, struct stream *stream,
+				      const struct packet *p)
+{
+	if (p->direction == WST_OUT) {
+		note_payload(&stream->walk[WST_OUT], &stream->walk[WST_IN],
+			     stream->last_segment_ns[WST_OUT], p->seq + p->len);
+		walk_segment(skb, stream, p);
+		return;
+	}
+	note_payload(&stream->walk[WST_IN], &stream->walk[WST_OUT], stream->last_segment_ns[WST_IN],
+		     p->seq + p->len);
+	if (!try_turn(stream) && !wait_for_turn(skb)) {
+		defer_segment(skb, stream, p);
+		return;
+	}
+	walk_segment(skb, stream, p);
+	end_turn(skb, stream);
 }
 
 /*

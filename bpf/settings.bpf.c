@@ -14,7 +14,6 @@ const volatile bool targ_drop_reason = false;
 const volatile bool targ_sock_helpers = false;
 const volatile bool targ_error_report = false;
 
-/* Value of a new stream: too much for the stack. */
-const volatile __u8 zeroes[sizeof(struct stream)] = {};
+const volatile __u8 zeroes[ZEROES_BYTES] = {};
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

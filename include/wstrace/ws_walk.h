@@ -5,9 +5,10 @@
  * segments in any cut: headers split over segments are carried, retransmitted and overlapping bytes
  * are passed over, sequence numbers may wrap. Pure; compiled by both sides.
  *
- * Bytes that overtook a hole are seen once and cannot be read again. When the hole is filled and
- * the next header turns out to lie among them, sync is lost and said so; it is regained only by
- * hunting: several headers in a row that are legal and end where segments end.
+ * Bytes that overtook a hole are seen once: the caller holds them (ws_held.h) and walks them when
+ * the hole is filled. Where that failed and TCP has the next header but the walker does not, sync is
+ * lost and said so; it is regained only by hunting: several headers in a row that are legal and end
+ * where segments end.
  */
 #ifndef WSTRACE_WS_WALK_H
 #define WSTRACE_WS_WALK_H
@@ -26,7 +27,7 @@ enum ws_walk_phase {
 
 enum ws_walk_option {
 	/* bits 0 to 2: enum ws_frame_context */
-	WS_WALK_GAP = 1 << 3, /* [gap_seq, seen_seq) went by beyond a hole */
+	WS_WALK_HELD = 1 << 3, /* bytes of [held_seq, seen_seq) are held */
 	WS_WALK_TRIAL = 1 << 4, /* hunting, a candidate is being followed */
 	WS_WALK_SEEN = 1 << 5, /* seen_seq is valid */
 	/* the connection was open before the tracer: joining it, not regaining it */
@@ -40,7 +41,7 @@ struct ws_walk {
 	__u64 skip;
 	__u32 next_seq;
 	__u32 seen_seq; /* end of the furthest segment */
-	__u32 gap_seq;
+	__u32 held_seq;
 	__u8 phase; /* enum ws_walk_phase */
 	__u8 options; /* enum ws_walk_option */
 	__u8 have; /* header bytes carried over from earlier segments */
@@ -48,7 +49,8 @@ struct ws_walk {
 	__u8 trial_headers, trial_ends; /* legal headers and exact ends in this trial */
 	__u8 header[32]; /* WS_HEADER_MAX, written WS_HEADER_MAX at a time behind what is carried */
 	__u32 ping_end, pong_end, data_end; /* behind the last frame of that kind */
-	__u32 pad;
+	__u16 hole; /* goes up with each hole, so that its bytes are not taken for another's */
+	__u16 pad;
 	struct wst_walk_facts facts;
 };
 
@@ -92,7 +94,8 @@ static __always_inline void ws_walk_join(struct ws_walk *w, int from_client)
 static __always_inline void ws_walk_lose(struct ws_walk *w)
 {
 	w->phase = WS_WALK_HUNT;
-	w->options &= ~(WS_WALK_GAP | WS_WALK_TRIAL | WS_FRAGMENTED);
+	w->options &= ~(WS_WALK_TRIAL | WS_FRAGMENTED | WS_WALK_HELD);
+	w->hole++;
 	w->facts.flags |= WST_WALK_LOST;
 	w->facts.losses++;
 	w->have = 0;
@@ -102,7 +105,7 @@ static __always_inline void ws_walk_lose(struct ws_walk *w)
 /* A candidate failed: wait for the next segment. Nothing of it was counted. */
 static __always_inline void ws_walk_abort_trial(struct ws_walk *w)
 {
-	w->options &= ~(WS_WALK_TRIAL | WS_FRAGMENTED | WS_WALK_GAP);
+	w->options &= ~(WS_WALK_TRIAL | WS_FRAGMENTED);
 	w->phase = WS_WALK_HUNT;
 	w->have = 0;
 	w->skip = 0;
@@ -111,7 +114,7 @@ static __always_inline void ws_walk_abort_trial(struct ws_walk *w)
 static __always_inline void ws_walk_begin_trial(struct ws_walk *w, __u32 seq)
 {
 	w->options |= WS_WALK_TRIAL;
-	w->options &= ~(WS_WALK_GAP | WS_FRAGMENTED);
+	w->options &= ~WS_FRAGMENTED;
 	w->phase = WS_WALK_HEADER;
 	w->next_seq = seq;
 	w->have = 0;
@@ -143,11 +146,31 @@ static __always_inline void ws_walk_hop(struct ws_walk *w)
 	w->skip -= hop;
 }
 
-/*
- * Call for each segment of len > 0 payload bytes that starts at seq.
- * Returns the offset of the first byte of interest, or -1 when the segment holds none.
- */
-static __always_inline __s32 ws_walk_enter(struct ws_walk *w, __u32 seq, __u32 len)
+/* Bytes up to `end` may be held already. */
+static __always_inline void ws_walk_expect_held(struct ws_walk *w, __u32 end)
+{
+	if (!(w->options & WS_WALK_SEEN) || ws_seq_before(w->seen_seq, end))
+		w->seen_seq = end;
+	if (!(w->options & WS_WALK_HELD))
+		w->held_seq = w->next_seq;
+	w->options |= WS_WALK_SEEN | WS_WALK_HELD;
+}
+
+enum ws_entry {
+	WS_ENTRY_NONE, /* no byte of interest */
+	WS_ENTRY_WALK, /* next_seq lies in it */
+	WS_ENTRY_HOLD, /* next_seq comes before it, in a hole */
+};
+
+/* Bytes beyond next_seq went by: next_seq lies in a hole, or among bytes that are held. */
+static __always_inline int ws_walk_has_hole(const struct ws_walk *w)
+{
+	return w->options & WS_WALK_SEEN && ws_seq_before(w->next_seq, w->seen_seq) &&
+	       (w->phase == WS_WALK_HEADER || w->phase == WS_WALK_CLOSE_PAYLOAD);
+}
+
+/* Call for each segment of len > 0 payload bytes that starts at seq. */
+static __always_inline enum ws_entry ws_walk_enter(struct ws_walk *w, __u32 seq, __u32 len)
 {
 	__u32 end = seq + len;
 	int fresh = !(w->options & WS_WALK_SEEN) || ws_seq_before(w->seen_seq, end);
@@ -158,56 +181,71 @@ static __always_inline __s32 ws_walk_enter(struct ws_walk *w, __u32 seq, __u32 l
 	int follows = !(w->options & WS_WALK_SEEN) || !ws_seq_before(seq, w->seen_seq);
 
 	if (w->phase == WS_WALK_OFF || w->phase == WS_WALK_DONE)
-		return -1;
+		return WS_ENTRY_NONE;
 	if (fresh)
 		w->seen_seq = end;
 	w->options |= WS_WALK_SEEN;
 	if (w->phase == WS_WALK_HUNT) {
 		if (!follows)
-			return -1;
+			return WS_ENTRY_NONE;
 		ws_walk_begin_trial(w, seq);
 	}
 	if (!ws_seq_before(w->next_seq, end))
-		return -1;
-	if (ws_seq_before(w->next_seq, seq)) {
-		if (ws_walk_in_trial(w)) {
-			ws_walk_abort_trial(w);
-			return -1;
-		}
-		if (!(w->options & WS_WALK_GAP) || ws_seq_before(seq, w->gap_seq))
-			w->gap_seq = seq;
-		w->options |= WS_WALK_GAP;
-		return -1;
+		return WS_ENTRY_NONE;
+	if (!ws_seq_before(w->next_seq, seq))
+		return WS_ENTRY_WALK;
+	if (ws_walk_in_trial(w)) {
+		ws_walk_abort_trial(w);
+		return WS_ENTRY_NONE;
 	}
-	return w->next_seq - seq;
+	if (!(w->options & WS_WALK_HELD) || ws_seq_before(seq, w->held_seq))
+		w->held_seq = seq;
+	w->options |= WS_WALK_HELD;
+	return WS_ENTRY_HOLD;
+}
+
+/* Call when a segment that ends at `end` was walked to its end: a trial takes note. */
+static __always_inline void ws_walk_leave(struct ws_walk *w, __u32 end)
+{
+	if (!ws_walk_in_trial(w) || w->phase != WS_WALK_HEADER || w->have || w->skip ||
+	    w->next_seq != end)
+		return;
+	if (w->trial_ends < 255)
+		w->trial_ends++;
+	if (w->trial_headers >= WS_TRIAL_HEADERS && w->trial_ends >= WS_TRIAL_ENDS)
+		ws_walk_end_trial(w);
 }
 
 /*
- * Call when a segment was walked to its end: notices that the next header went by already. Returns
- * 1 if sync was lost.
+ * Bytes that are needed and were not held: TCP has everything up to `arrived` (rcv_nxt, or snd_una
+ * for what goes out), so next_seq will not come again.
  */
-static __always_inline int ws_walk_leave(struct ws_walk *w, __u32 end)
+static __always_inline int ws_walk_has_missed(const struct ws_walk *w, __u32 arrived)
 {
-	if (ws_walk_in_trial(w) && w->phase == WS_WALK_HEADER && !w->have && !w->skip &&
-	    w->next_seq == end) {
-		if (w->trial_ends < 255)
-			w->trial_ends++;
-		if (w->trial_headers >= WS_TRIAL_HEADERS && w->trial_ends >= WS_TRIAL_ENDS)
-			ws_walk_end_trial(w);
-	}
-	if (!(w->options & WS_WALK_GAP) || w->phase == WS_WALK_DONE)
+	return w->options & WS_WALK_HELD && ws_walk_has_hole(w) &&
+	       ws_seq_before(w->next_seq, arrived);
+}
+
+/*
+ * Call when all that is held and can be walked was walked. Returns 1 if sync was lost; without
+ * WS_WALK_HELD afterwards, what was held is of no use any more.
+ */
+static __always_inline int ws_walk_settle(struct ws_walk *w, __u32 arrived)
+{
+	if (!(w->options & WS_WALK_HELD))
 		return 0;
-	if (ws_seq_before(w->next_seq, w->gap_seq))
-		return 0; /* the hole is not filled yet */
-	w->options &= ~WS_WALK_GAP;
-	if (!ws_seq_before(w->next_seq, w->seen_seq))
-		return 0; /* a long frame covered it */
-	if (w->phase == WS_WALK_CLOSE_PAYLOAD) {
+	if (ws_walk_has_missed(w, arrived)) {
+		if (w->phase == WS_WALK_HEADER) {
+			ws_walk_lose(w);
+			return 1;
+		}
 		w->phase = WS_WALK_DONE; /* no frame follows a Close frame */
-		return 0;
 	}
-	ws_walk_lose(w);
-	return 1;
+	if (!ws_walk_has_hole(w)) {
+		w->options &= ~WS_WALK_HELD;
+		w->hole++;
+	}
+	return 0;
 }
 
 static __always_inline void ws_walk_count(struct ws_walk *w, const struct ws_frame *f, __u64 now_ns)

@@ -12,6 +12,15 @@ static uint32_t frames_counted(const struct walking *w)
 	return sum;
 }
 
+/* One that cannot hold what overtakes a hole. */
+static struct walking *forgetful_new(const struct stream *s, uint32_t seq)
+{
+	struct walking *w = walking_new(s, seq, false);
+
+	w->log.forgetful = true;
+	return w;
+}
+
 /* Three frames of 12 bytes each on the wire, the second one begins at 12. */
 static struct stream *make_three(void)
 {
@@ -69,10 +78,83 @@ TEST(ws_walk_loss, segments_that_swapped_places)
 	stream_free(s);
 }
 
-TEST(ws_walk_loss, header_among_overtaking_bytes_is_said)
+TEST(ws_walk_loss, header_among_overtaking_bytes)
 {
 	struct stream *s = make_three();
 	struct walking *w = walking_new(s, 1, false);
+
+	walking_segment(w, s, 0, 10);
+	walking_segment(w, s, 20, 36);
+	CHECK_EQ(frames_counted(w), 1);
+	walking_segment(w, s, 10, 20);
+	CHECK_EQ(frames_counted(w), 3);
+	CHECK_EQ(w->walk.facts.losses, 0);
+	CHECK(!(w->walk.options & WS_WALK_HELD));
+	walking_free(w);
+	stream_free(s);
+}
+
+/* Each byte on its own, the last first. */
+TEST(ws_walk_loss, backwards)
+{
+	struct stream *s = make_three();
+	struct walking *w;
+
+	stream_close(s, 1001, "gone");
+	for (uint32_t size = 1; size < s->len; size++) {
+		test_note("segments of %u", size);
+		w = walking_new(s, 0xfffffff0u, false);
+		for (uint32_t at = (s->len - 1) / size * size; at < s->len; at -= size)
+			walking_segment(w, s, at, at + size < s->len ? at + size : s->len);
+		CHECK_EQ(frames_counted(w), 4);
+		CHECK_EQ(w->log.close_len, 6);
+		CHECK_MEM(w->log.close, s->bytes + s->len - 6, 6);
+		CHECK_EQ(w->walk.facts.losses, 0);
+		walking_free(w);
+	}
+	stream_free(s);
+}
+
+/* Two holes: what lies between them is walked when the first is filled. */
+TEST(ws_walk_loss, two_holes)
+{
+	struct stream *s = make_three();
+	struct walking *w = walking_new(s, 1, false);
+
+	walking_segment(w, s, 20, 30);
+	walking_segment(w, s, 0, 10);
+	walking_segment(w, s, 32, 36);
+	walking_segment(w, s, 10, 20);
+	CHECK_EQ(frames_counted(w), 3);
+	CHECK(!(w->walk.options & WS_WALK_HELD));
+	walking_segment(w, s, 30, 32);
+	CHECK_EQ(frames_counted(w), 3);
+	CHECK_EQ(w->walk.facts.losses, 0);
+	walking_free(w);
+	stream_free(s);
+}
+
+/* What was held of one hole is not there for the next, although sequence numbers have come round. */
+TEST(ws_walk_loss, another_hole_at_the_same_place)
+{
+	struct stream *s = make_three();
+	struct walking *w = walking_new(s, 1, false);
+	uint16_t hole = w->walk.hole;
+
+	walking_segment(w, s, 12, 36);
+	CHECK_EQ(walk_kept(&w->log.held, 1 + 12, w->walk.hole), 24);
+	walking_segment(w, s, 0, 12);
+	CHECK_EQ(frames_counted(w), 3);
+	CHECK(w->walk.hole != hole);
+	CHECK_EQ(walk_kept(&w->log.held, 1 + 12, w->walk.hole), 0);
+	walking_free(w);
+	stream_free(s);
+}
+
+TEST(ws_walk_loss, header_among_forgotten_bytes_is_said)
+{
+	struct stream *s = make_three();
+	struct walking *w = forgetful_new(s, 1);
 
 	walking_segment(w, s, 0, 10);
 	walking_segment(w, s, 20, 36); /* holds the third header, seen too early */
@@ -98,6 +180,13 @@ TEST(ws_walk_loss, hole_that_stays)
 	stream_free(s);
 }
 
+static void swap_segments(struct walking *w, const struct stream *s, uint32_t from, uint32_t to)
+{
+	walking_segment(w, s, 0, from);
+	walking_segment(w, s, to, s->len);
+	walking_segment(w, s, from, to);
+}
+
 TEST(ws_walk_loss, hole_at_every_place_never_invents_frames)
 {
 	struct stream *s = stream_new(true);
@@ -111,9 +200,12 @@ TEST(ws_walk_loss, hole_at_every_place_never_invents_frames)
 		for (uint32_t to = from + 1; to < s->len; to += 3) {
 			test_note("%u to %u came late", from, to);
 			w = walking_new(s, 0xffffffc0u, false);
-			walking_segment(w, s, 0, from);
-			walking_segment(w, s, to, s->len);
-			walking_segment(w, s, from, to);
+			swap_segments(w, s, from, to);
+			CHECK_EQ(frames_counted(w), 4);
+			CHECK_EQ(w->walk.facts.losses, 0);
+			walking_free(w);
+			w = forgetful_new(s, 0xffffffc0u);
+			swap_segments(w, s, from, to);
 			CHECK(frames_counted(w) == 4 || w->walk.facts.flags & WST_WALK_LOST);
 			CHECK(frames_counted(w) <= 4);
 			walking_free(w);
@@ -137,7 +229,7 @@ static uint32_t send_messages(struct walking *w, struct stream *s, unsigned int 
 TEST(ws_walk_loss, sync_comes_back)
 {
 	struct stream *s = make_three();
-	struct walking *w = walking_new(s, 1, false);
+	struct walking *w = forgetful_new(s, 1);
 
 	walking_segment(w, s, 0, 10);
 	walking_segment(w, s, 20, 36);

@@ -3,11 +3,19 @@
 #ifndef UNIT_WALK_FEED_H
 #define UNIT_WALK_FEED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "wstrace/ws_held.h"
 #include "wstrace/ws_walk.h"
 
 #define WALK_LOG_MAX 2048
+#define WALK_CELLS 512 /* by cell number modulo this */
+
+/* Bytes by sequence number. */
+struct walk_store {
+	struct ws_cell cells[WALK_CELLS];
+};
 
 struct walk_found {
 	enum ws_step step;
@@ -21,7 +29,65 @@ struct walk_log {
 	uint32_t count; /* all, also those beyond WALK_LOG_MAX */
 	uint8_t close[WST_CONTROL_PAYLOAD_BYTES]; /* payload as on the wire */
 	uint32_t close_len;
+	bool forgetful; /* holds nothing, as when there is no memory */
+	bool started;
+	uint32_t arrived; /* what TCP has without a hole ends here */
+	struct walk_store held, queued; /* the walker's, and TCP's own */
 };
+
+static inline struct ws_cell *walk_cell(struct walk_store *store, uint32_t seq)
+{
+	return &store->cells[ws_cell_number(seq) % WALK_CELLS];
+}
+
+static inline uint64_t walk_flow(uint32_t seq, uint16_t hole)
+{
+	return (uint64_t)hole << 32 | (ws_cell_number(seq) + 1);
+}
+
+static inline void walk_keep(struct walk_store *store, uint32_t seq, uint16_t hole,
+			     const uint8_t *bytes, uint32_t len)
+{
+	while (len) {
+		struct ws_cell *cell = walk_cell(store, seq);
+		uint32_t at = ws_cell_offset(seq), n = ws_line_share(at, len);
+
+		if (cell->flow != walk_flow(seq, hole)) {
+			memset(cell->lines, 0, sizeof(cell->lines));
+			cell->flow = walk_flow(seq, hole);
+		}
+		memcpy(cell->bytes + at, bytes, n);
+		ws_cell_mark(cell, at, n);
+		seq += n;
+		bytes += n;
+		len -= n;
+	}
+}
+
+static inline uint32_t walk_kept(struct walk_store *store, uint32_t seq, uint16_t hole)
+{
+	struct ws_cell *cell = walk_cell(store, seq);
+
+	return cell->flow == walk_flow(seq, hole) ? ws_cell_run(cell, ws_cell_offset(seq)) : 0;
+}
+
+/* What TCP makes of a segment: log->arrived. */
+static inline void walk_receive(struct walk_log *log, uint32_t seq, const uint8_t *bytes,
+				uint32_t len)
+{
+	uint32_t n = 1;
+
+	if (ws_seq_before(log->arrived, seq)) {
+		walk_keep(&log->queued, seq, 0, bytes, len);
+		return;
+	}
+	if (ws_seq_before(log->arrived, seq + len))
+		log->arrived = seq + len;
+	while (n) {
+		n = walk_kept(&log->queued, log->arrived, 0);
+		log->arrived += n;
+	}
+}
 
 static inline void walk_log_add(struct walk_log *log, enum ws_step step, uint32_t seq,
 				uint32_t faults, const struct ws_frame *frame)
@@ -83,13 +149,39 @@ static inline void walk_feed_steps(struct ws_walk *w, struct walk_log *log, uint
 	}
 }
 
+/* What was held and is of use now, as in walk_held() of bpf/held.bpf.c. */
+static inline void walk_feed_held(struct ws_walk *w, struct walk_log *log, uint64_t now_ns)
+{
+	while (ws_walk_has_hole(w)) {
+		uint32_t seq = w->next_seq, n = walk_kept(&log->held, seq, w->hole);
+
+		if (!n)
+			return;
+		walk_feed_steps(w, log, seq,
+				walk_cell(&log->held, seq)->bytes + ws_cell_offset(seq), n, now_ns);
+	}
+}
+
 static inline void walk_feed(struct ws_walk *w, struct walk_log *log, uint32_t seq,
 			     const uint8_t *bytes, uint32_t len, uint64_t now_ns)
 {
-	if (ws_walk_enter(w, seq, len) < 0)
+	enum ws_entry entry;
+
+	if (!log->started)
+		log->arrived = w->phase == WS_WALK_HEADER ? w->next_seq : seq;
+	log->started = true;
+	entry = ws_walk_enter(w, seq, len);
+	if (entry == WS_ENTRY_HOLD && !log->forgetful)
+		walk_keep(&log->held, seq, w->hole, bytes, len);
+	if (entry == WS_ENTRY_WALK) {
+		walk_feed_steps(w, log, seq, bytes, len, now_ns);
+		ws_walk_leave(w, seq + len);
+	}
+	walk_receive(log, seq, bytes, len);
+	if (!(w->options & WS_WALK_HELD))
 		return;
-	walk_feed_steps(w, log, seq, bytes, len, now_ns);
-	ws_walk_leave(w, seq + len);
+	walk_feed_held(w, log, now_ns);
+	ws_walk_settle(w, log->arrived);
 }
 
 #endif

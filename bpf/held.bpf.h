@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Bytes that overtook a hole, see held.bpf.c. way: the direction in bit 0, above it the number of
+ * the hole (ws_walk.hole; 0 before the frames begin).
+ */
+#ifndef HELD_BPF_H
+#define HELD_BPF_H
+
+#include "packet.bpf.h"
+
+/* Instead of a place in the packet: the bytes are held, at their sequence number. */
+#define FROM_HELD 0xffffffff
+
+static __always_inline u32 held_way(u32 direction, u32 hole)
+{
+	return hole << 1 | (direction & 1);
+}
+
+/* Keeps the payload bytes [seq, seq + len), which lie at `offset` of the packet. */
+int hold_segment(struct __sk_buff *skb, u32 way, u32 offset, u32 seq, u32 len);
+/* How many bytes are held from seq on without a gap, 64 at most; they lie in one cell. */
+int held_run(struct __sk_buff *skb, u32 way, u32 seq);
+/* What is held of [from, to) is of no use any more. */
+int forget_held(struct __sk_buff *skb, u32 way, u32 from, u32 to);
+/* Whose bytes the packet has: the same for the listener that a first one meets and for the socket. */
+u64 packet_flow(struct __sk_buff *skb);
+
+static __always_inline struct ws_cell *held_cell(struct __sk_buff *skb, u32 way, u32 seq)
+{
+	struct held_key key = { packet_flow(skb), ws_cell_number(seq), way };
+
+	return bpf_map_lookup_elem(&held, &key);
+}
+
+/*
+ * Copies n bytes (within what held_run() told). False when they are gone: the map is full, and
+ * another stream has taken the place.
+ */
+static __always_inline bool held_copy(struct __sk_buff *skb, u32 way, u32 seq, void *to, u32 n)
+{
+	struct held_key key = { packet_flow(skb), ws_cell_number(seq), way };
+	struct ws_cell *cell = bpf_map_lookup_elem(&held, &key);
+
+	if (!cell || bpf_probe_read_kernel(to, n, cell->bytes + ws_cell_offset(seq)))
+		return false;
+	barrier();
+	return cell->flow == key.flow && ws_cell_run(cell, ws_cell_offset(seq)) >= n;
+}
+
+/* n bytes at `offset` of the packet, or held ones at seq. The bounds of n are the caller's. */
+static __always_inline bool load_bytes(struct __sk_buff *skb, u32 offset, u32 way, u32 seq,
+				       void *to, u32 n)
+{
+	bool loaded = offset == FROM_HELD ? held_copy(skb, way, seq, to, n) :
+					    !bpf_skb_load_bytes(skb, offset, to, n);
+
+	if (!loaded)
+		count_loss(WST_LOSS_LOAD);
+	return loaded;
+}
+
+static __always_inline u32 further(u32 offset, u32 n)
+{
+	return offset == FROM_HELD ? offset : offset + n;
+}
+
+#endif
