@@ -212,6 +212,8 @@ static int report_losses(struct pipeline *p)
 			at = append_count(lost, sizeof(lost), at, host->losses[i], names[i]);
 	at = append_count(lost, sizeof(lost), at, track_evicted(p->track),
 			  "connections (too many at once)");
+	at = append_count(lost, sizeof(lost), at, track_texts_refused(p->track),
+			  "texts of handshakes (no room)");
 	if (!at)
 		return 0;
 	snprintf(message, sizeof(message), "not everything was seen: lost %s", lost);

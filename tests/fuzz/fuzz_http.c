@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "edge.h"
+#include "parts.h"
 #include "secret.h"
 #include "track/handshake.h"
 #include "track/redact.h"
@@ -150,23 +151,17 @@ static int add_chunks(struct handshake *hs, const struct input *in, const uint8_
 		memcpy(event.data, in->text + at, n);
 		if (r)
 			redact(r, &event);
-		step = handshake_add(hs, &event);
+		step = handshake_add(hs, &event, parts_interns());
 		if (step < 0)
 			fail("chunk refused", at);
 	}
-	return step == HANDSHAKE_MORE ? handshake_finish(hs, true) : step;
+	return step == HANDSHAKE_MORE ? handshake_finish(hs, true, parts_interns()) : step;
 }
 
 static void check_kept(const struct handshake *hs)
 {
-	const char *texts[] = {
-		hs->path,	hs->host,     hs->origin,	hs->subprotocols,
-		hs->user_agent, hs->version,  hs->connection,	hs->subprotocol,
-		hs->server,	hs->location, hs->content_type,
-	};
-
-	for (uint32_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (strchr(texts[i], SECRET_BYTE))
+	for (uint32_t i = 0; i < HANDSHAKE_TEXTS; i++)
+		if (strchr(hs->texts[i], SECRET_BYTE))
 			fail("secret kept in text", i);
 }
 
@@ -185,7 +180,7 @@ static void check_redaction(const struct input *in, struct handshake *whole, int
 {
 	/* One for all runs, it is large: a head that starts at offset 0 starts afresh. */
 	static struct redactor *r;
-	struct handshake hs = { 0 };
+	struct handshake hs = no_handshake();
 	int step;
 
 	if (!r)
@@ -194,8 +189,10 @@ static void check_redaction(const struct input *in, struct handshake *whole, int
 		abort();
 	step = add_chunks(&hs, in, in->plan_len ? in->plan : NULL, r);
 	/* An Origin has no query string; if it claims to, redaction hides it. */
-	if (strpbrk(whole->origin, "?#"))
-		memcpy(whole->origin, hs.origin, sizeof(hs.origin));
+	if (strpbrk(whole->origin, "?#")) {
+		intern_text_release(whole->origin);
+		whole->origin = intern_text_again(hs.origin);
+	}
 	if (!memchr(in->text, '@', in->len) && !has_odd_start(in) &&
 	    (step != whole_step || memcmp(&hs, whole, sizeof(hs))))
 		fail("redaction: other fields", (uint32_t)step);
@@ -204,7 +201,7 @@ static void check_redaction(const struct input *in, struct handshake *whole, int
 
 static void check_handshake(struct input *in)
 {
-	struct handshake whole = { 0 }, cut = { 0 };
+	struct handshake whole = no_handshake(), cut = no_handshake();
 	int step;
 
 	secret_plant(in->text, in->len, !in->response);

@@ -4,13 +4,6 @@
 
 #include <stdio.h>
 
-static void set_text(char *to, size_t size, const char *text)
-{
-	snprintf(to, size, "%s", text);
-}
-
-#define SET(array, text) set_text(array, sizeof(array), text)
-
 /* The answers of all legs turned into another one, which is no sign of the cause any more. */
 static void other_status(struct story *st)
 {
@@ -24,7 +17,7 @@ static void not_forwarded(struct story *st)
 	for (unsigned int i = STORY_PROXY_OUT; i < st->s.leg_count; i++) {
 		st->conns[i].handshake.has_upgrade = false;
 		st->conns[i].handshake.http_1_0 = true;
-		SET(st->conns[i].handshake.connection, "close");
+		st->conns[i].handshake.connection = "close";
 	}
 }
 
@@ -45,13 +38,13 @@ static void foreign_origin(struct story *st)
 {
 	story_answered(st, 403);
 	for (unsigned int i = 0; i < st->s.leg_count; i++)
-		SET(st->conns[i].handshake.origin, "https://evil.example:8443");
+		st->conns[i].handshake.origin = "https://evil.example:8443";
 }
 
 static void foreign_origin_blur(struct story *st)
 {
 	for (unsigned int i = 0; i < st->s.leg_count; i++)
-		SET(st->conns[i].handshake.origin, "https://CHAT.example");
+		st->conns[i].handshake.origin = "https://CHAT.example";
 }
 
 static void answer_403(struct story *st)
@@ -62,23 +55,23 @@ static void answer_403(struct story *st)
 static void to_login(struct story *st)
 {
 	story_answered(st, 302);
-	SET(st->conns[0].handshake.location, "https://sso.example/oauth2/start");
+	st->conns[0].handshake.location = "https://sso.example/oauth2/start";
 }
 
 static void to_elsewhere(struct story *st)
 {
-	SET(st->conns[0].handshake.location, "https://other.example/");
+	st->conns[0].handshake.location = "https://other.example/";
 }
 
 static void to_slash(struct story *st)
 {
 	story_answered(st, 301);
-	SET(st->conns[0].handshake.location, "https://www.chat.example/chat/");
+	st->conns[0].handshake.location = "https://www.chat.example/chat/";
 }
 
 static void to_other_path(struct story *st)
 {
-	SET(st->conns[0].handshake.location, "/v2/chat");
+	st->conns[0].handshake.location = "/v2/chat";
 }
 
 static void stripped(struct story *st)
@@ -97,12 +90,12 @@ static void stripped_blur(struct story *st)
 static void html_page(struct story *st)
 {
 	story_answered(st, 200);
-	SET(st->conns[0].handshake.content_type, "text/html; charset=utf-8");
+	st->conns[0].handshake.content_type = "text/html; charset=utf-8";
 }
 
 static void html_page_blur(struct story *st)
 {
-	SET(st->conns[0].handshake.content_type, "application/json");
+	st->conns[0].handshake.content_type = "application/json";
 }
 
 static void answer_400(struct story *st)
@@ -173,8 +166,7 @@ static void refused_sid(struct story *st)
 {
 	story_answered(st, 400);
 	for (unsigned int i = 0; i < st->s.leg_count; i++)
-		snprintf(st->conns[i].handshake.path, sizeof(st->conns[i].handshake.path),
-			 "/socket.io/");
+		st->conns[i].handshake.path = "/socket.io/";
 	for (unsigned int i = 0; i < st->s.leg_count; i++)
 		st->conns[i].handshake.has_sid = true;
 }

@@ -15,7 +15,7 @@ static void both_close(struct story *st, bool client_first, uint16_t code, const
 static void without_frames(struct story *st)
 {
 	for (unsigned int i = 0; i < st->s.leg_count; i++)
-		memset(st->conns[i].close, 0, sizeof(st->conns[i].close));
+		memset(st->conns[i].frames->close, 0, sizeof(st->conns[i].frames->close));
 }
 
 #define CLOSED_BY_SERVER(code_)                                \
@@ -35,15 +35,15 @@ static void too_big(struct story *st)
 {
 	struct conn *c = &st->conns[STORY_SERVER_LEG];
 
-	c->walk[WST_IN].largest_frame_bytes = 8192;
-	c->tcp.unread_bytes = 4000;
+	c->end->walk[WST_IN].largest_frame_bytes = 8192;
+	c->end->tcp.unread_bytes = 4000;
 	story_close_frame(st, false, 1009, "");
 	story_rst(st, STORY_SERVER_LEG, STORY_ABORT_ON_CLOSE);
 }
 
 static void http_text(struct story *st)
 {
-	struct bad_frame *bad = &st->conns[STORY_SERVER_LEG].bad_frame;
+	struct bad_frame *bad = &st->conns[STORY_SERVER_LEG].frames->bad;
 
 	bad->kind = WST_FRAME_HTTP_TEXT;
 	bad->direction = WST_OUT;
@@ -54,7 +54,7 @@ static void http_text(struct story *st)
 
 static void illegal(struct story *st)
 {
-	struct bad_frame *bad = &st->conns[STORY_SERVER_LEG].bad_frame;
+	struct bad_frame *bad = &st->conns[STORY_SERVER_LEG].frames->bad;
 
 	bad->kind = WST_FRAME_ILLEGAL;
 	bad->direction = WST_IN;
@@ -70,7 +70,7 @@ static void out_of_sync(struct story *st)
 {
 	for (unsigned int i = 0; i < st->s.leg_count; i++)
 		for (int direction = 0; direction < 2; direction++)
-			st->conns[i].walk[direction].losses = 1;
+			st->conns[i].end->walk[direction].losses = 1;
 }
 
 static void normal(struct story *st)
@@ -87,7 +87,7 @@ static void unanswered(struct story *st)
 static void not_followed(struct story *st)
 {
 	for (unsigned int i = 0; i < st->s.leg_count; i++)
-		st->conns[i].walk[conn_from_client(&st->conns[i])].flags |= WST_WALK_LOST;
+		st->conns[i].end->walk[conn_from_client(&st->conns[i])].flags |= WST_WALK_LOST;
 }
 
 static const struct rule_case cases[] = {

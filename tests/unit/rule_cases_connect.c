@@ -9,12 +9,12 @@
 static void no_port(struct story *st)
 {
 	story_unconnected(st, EADDRNOTAVAIL);
-	st->conns[LEG].tcp.flags = WST_TCP_NO_LOCAL_PORT;
+	st->conns[LEG].end->tcp.flags = WST_TCP_NO_LOCAL_PORT;
 }
 
 static void no_port_blur(struct story *st)
 {
-	st->conns[LEG].tcp.flags = 0;
+	st->conns[LEG].end->tcp.flags = 0;
 }
 
 static void tls(struct story *st)
@@ -24,15 +24,15 @@ static void tls(struct story *st)
 	story_unconnected(st, 0);
 	c->connect_failed = false;
 	c->established_ns = c->connect_ns + STORY_MS;
-	c->tcp.flags = WST_TCP_TLS;
-	c->tcp.bytes_in = c->tcp.bytes_out = 500;
-	c->tcp.tls_alert_in = 48;
+	c->end->tcp.flags = WST_TCP_TLS;
+	c->end->tcp.bytes_in = c->end->tcp.bytes_out = 500;
+	c->end->tcp.tls_alert_in = 48;
 	story_fin_received(st, LEG);
 }
 
 static void tls_blur(struct story *st)
 {
-	st->conns[LEG].tcp.tls_alert_in = 0; /* close_notify */
+	st->conns[LEG].end->tcp.tls_alert_in = 0; /* close_notify */
 }
 
 static void firewalled(struct story *st)
@@ -41,14 +41,14 @@ static void firewalled(struct story *st)
 
 	story_unconnected(st, ETIMEDOUT);
 	c->syn_retransmits = 6;
-	c->drops = 7;
-	c->drop_reason = STORY_NETFILTER_DROP;
-	c->drop_ns = STORY_OPENED_NS;
+	c->end->drops = 7;
+	c->end->drop_reason = STORY_NETFILTER_DROP;
+	c->end->drop_ns = STORY_OPENED_NS;
 }
 
 static void firewalled_blur(struct story *st)
 {
-	st->conns[LEG].drop_reason = 9999;
+	st->conns[LEG].end->drop_reason = 9999;
 }
 
 static void backlog(struct story *st)
@@ -57,27 +57,27 @@ static void backlog(struct story *st)
 
 	story_unconnected(st, ETIMEDOUT);
 	c->syn_retransmits = 6;
-	c->backlog_overflow = true;
-	c->backlog_queued = 2;
-	c->backlog_limit = 1;
-	c->listener.tgid = STORY_SERVER_PID;
-	snprintf(c->listener.comm, sizeof(c->listener.comm), "chat-server");
+	c->end->backlog_overflow = true;
+	c->end->backlog_queued = 2;
+	c->end->backlog_limit = 1;
+	c->end->listener.tgid = STORY_SERVER_PID;
+	snprintf(c->end->listener.comm, sizeof(c->end->listener.comm), "chat-server");
 }
 
 static void backlog_blur(struct story *st)
 {
-	st->conns[LEG].backlog_overflow = false;
+	st->conns[LEG].end->backlog_overflow = false;
 }
 
 static void refused(struct story *st)
 {
 	story_unconnected(st, ECONNREFUSED);
-	st->conns[LEG].rst_in_ns = STORY_END_NS;
+	st->conns[LEG].end->rst_in_ns = STORY_END_NS;
 }
 
 static void no_errno(struct story *st)
 {
-	st->conns[LEG].error = st->conns[LEG].tcp.error = 0;
+	st->conns[LEG].end->error = st->conns[LEG].end->tcp.error = 0;
 }
 
 static void unreachable(struct story *st)
@@ -90,8 +90,8 @@ static void never_accepted(struct story *st)
 	struct conn *c = &st->conns[LEG];
 
 	story_unanswered(st);
-	c->tcp.flags = WST_TCP_NEVER_ACCEPTED;
-	c->tcp.unread_bytes = 100;
+	c->end->tcp.flags = WST_TCP_NEVER_ACCEPTED;
+	c->end->tcp.unread_bytes = 100;
 	story_process(st, STORY_SERVER_PID, 1024, 1024, "/");
 	story_fin_received(st, LEG);
 }
@@ -107,13 +107,13 @@ static void unserved(struct story *st)
 
 	story_unanswered(st);
 	c->handshake.request_seen = false;
-	c->tcp.bytes_in = 0;
+	c->end->tcp.bytes_in = 0;
 	story_fin(st, LEG);
 }
 
 static void unserved_blur(struct story *st)
 {
-	st->conns[LEG].tcp.bytes_out = 10;
+	st->conns[LEG].end->tcp.bytes_out = 10;
 }
 
 static void timed_out(struct story *st)
@@ -134,7 +134,7 @@ static void nothing_known(struct story *st)
 	story_unconnected(st, 0);
 	c->connect_failed = false;
 	c->established_ns = c->connect_ns + STORY_MS;
-	c->tcp.bytes_in = 10;
+	c->end->tcp.bytes_in = 10;
 	story_fin_received(st, LEG);
 }
 

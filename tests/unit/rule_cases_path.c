@@ -11,11 +11,11 @@ static struct conn *pinging(struct story *st)
 {
 	struct conn *c = story_fin(st, STORY_SERVER_LEG);
 
-	c->walk[WST_OUT].frames[4] = 5;
-	c->walk[WST_OUT].unanswered_pings = 5;
-	c->walk[WST_OUT].unanswered_since_ns = STORY_END_NS - SECONDS(5);
-	c->walk[WST_OUT].last_ping_ns = STORY_END_NS - SECONDS(1);
-	c->walk[WST_OUT].ping_rtt_us = 400;
+	c->end->walk[WST_OUT].frames[4] = 5;
+	c->end->walk[WST_OUT].unanswered_pings = 5;
+	c->end->walk[WST_OUT].unanswered_since_ns = STORY_END_NS - SECONDS(5);
+	c->end->walk[WST_OUT].last_ping_ns = STORY_END_NS - SECONDS(1);
+	c->end->walk[WST_OUT].ping_rtt_us = 400;
 	return c;
 }
 
@@ -23,16 +23,16 @@ static void gone(struct story *st)
 {
 	struct conn *c = pinging(st);
 
-	c->walk[WST_OUT].flags |= WST_WALK_PING_PENDING;
-	c->tcp.unacked_bytes = 30;
-	c->tcp.timeouts = c->tcp.retransmits = 4;
-	c->tcp.last_segment_in_ns = STORY_END_NS - SECONDS(6);
-	c->tcp.busy_since_ns = STORY_END_NS - SECONDS(5);
+	c->end->walk[WST_OUT].flags |= WST_WALK_PING_PENDING;
+	c->end->tcp.unacked_bytes = 30;
+	c->end->tcp.timeouts = c->end->tcp.retransmits = 4;
+	c->end->tcp.last_segment_in_ns = STORY_END_NS - SECONDS(6);
+	c->end->tcp.busy_since_ns = STORY_END_NS - SECONDS(5);
 }
 
 static void gone_blur(struct story *st)
 {
-	st->conns[STORY_SERVER_LEG].tcp.timeouts = 1;
+	st->conns[STORY_SERVER_LEG].end->tcp.timeouts = 1;
 }
 
 static void unresponsive(struct story *st)
@@ -42,39 +42,39 @@ static void unresponsive(struct story *st)
 
 static void unresponsive_blur(struct story *st)
 {
-	st->conns[STORY_SERVER_LEG].walk[WST_OUT].flags |= WST_WALK_PING_PENDING;
+	st->conns[STORY_SERVER_LEG].end->walk[WST_OUT].flags |= WST_WALK_PING_PENDING;
 }
 
 static void stall(struct story *st)
 {
 	struct conn *c = story_rst(st, STORY_SERVER_LEG, STORY_ABORT_ON_CLOSE);
 
-	c->walk[WST_OUT].last_ping_ns = STORY_END_NS - SECONDS(3);
-	c->walk[WST_IN].last_pong_ns = STORY_END_NS - SECONDS(3) + STORY_MS;
-	c->walk[WST_IN].flags |= WST_WALK_PONG_PENDING;
-	c->tcp.unread_bytes = 11;
+	c->end->walk[WST_OUT].last_ping_ns = STORY_END_NS - SECONDS(3);
+	c->end->walk[WST_IN].last_pong_ns = STORY_END_NS - SECONDS(3) + STORY_MS;
+	c->end->walk[WST_IN].flags |= WST_WALK_PONG_PENDING;
+	c->end->tcp.unread_bytes = 11;
 }
 
 static void stall_blur(struct story *st)
 {
-	st->conns[STORY_SERVER_LEG].walk[WST_IN].flags &= ~(uint32_t)WST_WALK_PONG_PENDING;
+	st->conns[STORY_SERVER_LEG].end->walk[WST_IN].flags &= ~(uint32_t)WST_WALK_PONG_PENDING;
 }
 
 static void dropped(struct story *st)
 {
 	struct conn *c = story_timeout(st, STORY_SERVER_LEG);
 
-	c->tcp.unacked_bytes = 40;
-	c->tcp.timeouts = 3;
-	c->tcp.last_segment_in_ns = STORY_END_NS - SECONDS(9);
-	c->drops = 4;
-	c->drop_reason = STORY_NETFILTER_DROP;
-	c->drop_ns = STORY_END_NS - SECONDS(1);
+	c->end->tcp.unacked_bytes = 40;
+	c->end->tcp.timeouts = 3;
+	c->end->tcp.last_segment_in_ns = STORY_END_NS - SECONDS(9);
+	c->end->drops = 4;
+	c->end->drop_reason = STORY_NETFILTER_DROP;
+	c->end->drop_ns = STORY_END_NS - SECONDS(1);
 }
 
 static void dropped_blur(struct story *st)
 {
-	st->conns[STORY_SERVER_LEG].drop_reason = 0;
+	st->conns[STORY_SERVER_LEG].end->drop_reason = 0;
 }
 
 static void forged(struct story *st)
@@ -93,59 +93,59 @@ static void unreachable(struct story *st)
 {
 	struct conn *c = &st->conns[STORY_SERVER_LEG];
 
-	c->error = c->tcp.error = EHOSTUNREACH;
-	c->error_ns = c->closed_ns = STORY_END_NS;
+	c->end->error = c->end->tcp.error = EHOSTUNREACH;
+	c->end->error_ns = c->end->closed_ns = STORY_END_NS;
 }
 
 static void unreachable_blur(struct story *st)
 {
 	struct conn *c = &st->conns[STORY_SERVER_LEG];
 
-	c->error = c->tcp.error = ETIMEDOUT;
+	c->end->error = c->end->tcp.error = ETIMEDOUT;
 }
 
 static void black_hole(struct story *st)
 {
 	struct conn *c = story_fin(st, STORY_SERVER_LEG);
 
-	c->tcp.unacked_bytes = 14480;
-	c->tcp.timeouts = c->tcp.retransmits = 5;
-	c->tcp.resent_segment = 1448;
-	c->tcp.largest_acked_segment = 181;
-	c->tcp.busy_since_ns = STORY_END_NS - SECONDS(7);
+	c->end->tcp.unacked_bytes = 14480;
+	c->end->tcp.timeouts = c->end->tcp.retransmits = 5;
+	c->end->tcp.resent_segment = 1448;
+	c->end->tcp.largest_acked_segment = 181;
+	c->end->tcp.busy_since_ns = STORY_END_NS - SECONDS(7);
 }
 
 static void black_hole_blur(struct story *st)
 {
-	st->conns[STORY_SERVER_LEG].tcp.last_segment_in_ns = STORY_END_NS - SECONDS(7);
+	st->conns[STORY_SERVER_LEG].end->tcp.last_segment_in_ns = STORY_END_NS - SECONDS(7);
 }
 
 static void window_shut(struct story *st)
 {
 	struct conn *c = story_timeout(st, STORY_SERVER_LEG);
 
-	c->tcp.send_window = 0;
-	c->tcp.unsent_bytes = 90000;
-	c->tcp.zero_window_since_ns = STORY_END_NS - SECONDS(8);
+	c->end->tcp.send_window = 0;
+	c->end->tcp.unsent_bytes = 90000;
+	c->end->tcp.zero_window_since_ns = STORY_END_NS - SECONDS(8);
 }
 
 static void window_shut_blur(struct story *st)
 {
-	st->conns[STORY_SERVER_LEG].tcp.zero_window_since_ns = 0;
+	st->conns[STORY_SERVER_LEG].end->tcp.zero_window_since_ns = 0;
 }
 
 static void slow(struct story *st)
 {
 	struct conn *c = story_fin(st, STORY_SERVER_LEG);
 
-	c->tcp.send_window = 0;
-	c->tcp.unsent_bytes = 90000;
-	c->tcp.zero_window_since_ns = STORY_END_NS - SECONDS(8);
+	c->end->tcp.send_window = 0;
+	c->end->tcp.unsent_bytes = 90000;
+	c->end->tcp.zero_window_since_ns = STORY_END_NS - SECONDS(8);
 }
 
 static void slow_blur(struct story *st)
 {
-	struct wst_tcp_facts *tcp = &st->conns[STORY_SERVER_LEG].tcp;
+	struct wst_tcp_facts *tcp = &st->conns[STORY_SERVER_LEG].end->tcp;
 
 	tcp->send_window = 60000;
 	tcp->zero_window_since_ns = 0;

@@ -80,7 +80,7 @@ static void exited(struct story *st)
 /* It closed the socket before it ended: something else may have made it close. */
 static void exited_blur(struct story *st)
 {
-	st->conns[STORY_SERVER_LEG].closer_exiting = false;
+	st->conns[STORY_SERVER_LEG].end->closer_exiting = false;
 }
 
 #define CONTAINER "/docker/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"

@@ -6,39 +6,39 @@ static void network_timeout(struct story *st)
 {
 	struct conn *c = story_timeout(st, STORY_SERVER_LEG);
 
-	c->tcp.unacked_bytes = 700;
-	c->tcp.timeouts = 9;
-	c->tcp.retransmits = 9;
+	c->end->tcp.unacked_bytes = 700;
+	c->end->tcp.timeouts = 9;
+	c->end->tcp.retransmits = 9;
 }
 
 static void network_timeout_blur(struct story *st)
 {
-	st->conns[STORY_SERVER_LEG].tcp.unacked_bytes = 0;
+	st->conns[STORY_SERVER_LEG].end->tcp.unacked_bytes = 0;
 }
 
 static void keepalive(struct story *st)
 {
 	struct conn *c = story_timeout(st, STORY_SERVER_LEG);
 
-	c->tcp.probes = 9;
-	c->tcp.flags = WST_TCP_KEEPALIVE;
+	c->end->tcp.probes = 9;
+	c->end->tcp.flags = WST_TCP_KEEPALIVE;
 }
 
 static void keepalive_blur(struct story *st)
 {
-	st->conns[STORY_SERVER_LEG].tcp.flags = 0;
+	st->conns[STORY_SERVER_LEG].end->tcp.flags = 0;
 }
 
 static void unread(struct story *st)
 {
 	struct conn *c = story_rst(st, STORY_SERVER_LEG, STORY_ABORT_ON_CLOSE);
 
-	c->tcp.unread_bytes = 40;
+	c->end->tcp.unread_bytes = 40;
 }
 
 static void no_reason(struct story *st)
 {
-	st->conns[STORY_SERVER_LEG].reset_reason = WST_REASON_NONE;
+	st->conns[STORY_SERVER_LEG].end->reset_reason = WST_REASON_NONE;
 }
 
 static void aborted(struct story *st)
@@ -53,14 +53,14 @@ static void closed(struct story *st)
 
 static void path_is_dead(struct story *st)
 {
-	st->conns[STORY_SERVER_LEG].tcp.unacked_bytes = 100;
-	st->conns[STORY_SERVER_LEG].tcp.timeouts = 4;
+	st->conns[STORY_SERVER_LEG].end->tcp.unacked_bytes = 100;
+	st->conns[STORY_SERVER_LEG].end->tcp.timeouts = 4;
 }
 
 /* Both sockets of the connection are here, and neither sent it. */
 static void peer_is_here(struct story *st)
 {
-	bool reset = st->conns[0].rst_in_ns != 0;
+	bool reset = st->conns[0].end->rst_in_ns != 0;
 
 	story_done(st);
 	story_begin(st, STORY_DIRECT);
@@ -84,8 +84,8 @@ static void nothing_known(struct story *st)
 {
 	struct conn *c = &st->conns[0];
 
-	c->error = c->tcp.error = 75; /* EOVERFLOW: not of TCP's own */
-	c->error_ns = c->closed_ns = STORY_END_NS;
+	c->end->error = c->end->tcp.error = 75; /* EOVERFLOW: not of TCP's own */
+	c->end->error_ns = c->end->closed_ns = STORY_END_NS;
 }
 
 static const struct rule_case cases[] = {

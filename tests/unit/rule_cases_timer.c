@@ -15,9 +15,9 @@ static void set_last_payload(struct story *st, uint64_t ts_ns)
 {
 	for (unsigned int i = 0; i < st->s.leg_count; i++)
 		for (int d = 0; d < 2; d++)
-			st->conns[i].walk[d].last_payload_ns = st->conns[i]
-								       .walk[d]
-								       .last_data_ns = ts_ns;
+			st->conns[i].end->walk[d].last_payload_ns = st->conns[i]
+									    .end->walk[d]
+									    .last_data_ns = ts_ns;
 }
 
 /* nginx closes its socket to the backend, then that to the client. */
@@ -80,7 +80,7 @@ static void lifetime(struct story *st)
 static void client_says_nothing(struct story *st)
 {
 	for (unsigned int i = 0; i < st->s.leg_count; i++)
-		st->conns[i].walk[conn_from_client(&st->conns[i])].frames[1] = 0;
+		st->conns[i].end->walk[conn_from_client(&st->conns[i])].frames[1] = 0;
 	set_last_payload(st, STORY_OPENED_NS);
 }
 
@@ -116,12 +116,12 @@ static void turned_away(struct story *st)
 static void turned_away_blur(struct story *st)
 {
 	for (unsigned int i = 0; i < st->s.leg_count; i++)
-		st->conns[i].walk[conn_from_client(&st->conns[i])].frames[1] = 1;
+		st->conns[i].end->walk[conn_from_client(&st->conns[i])].frames[1] = 1;
 }
 
 static void forgotten(struct story *st)
 {
-	st->conns[0].walk[WST_OUT].silence_ms = 7000;
+	st->conns[0].end->walk[WST_OUT].silence_ms = 7000;
 	set_last_payload(st, STORY_END_NS - STORY_MS);
 	story_rst_received(st, 0);
 }
@@ -130,14 +130,16 @@ static void forgotten(struct story *st)
 static void silent_drop(struct story *st)
 {
 	struct conn *c = &st->conns[0], saved = *c;
+	struct conn_parts parts = st->parts[0];
 
-	c->walk[WST_IN].frames[1] = c->walk[WST_OUT].frames[1] = 100;
+	c->end->walk[WST_IN].frames[1] = c->end->walk[WST_OUT].frames[1] = 100;
 	set_last_payload(st, STORY_END_NS - 100 * STORY_MS);
 	story_close_frame(st, true, 1000, "");
 	story_close_frame(st, false, 1000, "");
 	story_fin(st, 0);
 	story_forerunners(st, 1, 20000, 0);
 	*c = saved;
+	st->parts[0] = parts;
 	forgotten(st);
 	story_forerunners(st, 3, 1300, 0);
 }

@@ -16,8 +16,8 @@ static void hangs_up(struct story *st)
 static void hangs_up_blur(struct story *st)
 {
 	st->s.leg_count = 1;
-	st->conns[0].tcp.unacked_bytes = 100;
-	st->conns[0].fin_in_ns = STORY_END_NS;
+	st->conns[0].end->tcp.unacked_bytes = 100;
+	st->conns[0].end->fin_in_ns = STORY_END_NS;
 }
 
 static void gives_up(struct story *st)
@@ -38,7 +38,7 @@ static void no_frames(struct story *st)
 {
 	for (unsigned int i = 0; i < st->s.leg_count; i++)
 		for (int direction = 0; direction < 2; direction++)
-			st->conns[i].walk[direction].frames[1] = 0;
+			st->conns[i].end->walk[direction].frames[1] = 0;
 }
 
 static void wrong_accept(struct story *st)
@@ -66,7 +66,7 @@ static void no_subprotocol(struct story *st)
 {
 	no_frames(st);
 	for (unsigned int i = 0; i < st->s.leg_count; i++)
-		snprintf(st->conns[i].handshake.subprotocols, HANDSHAKE_TEXT, "chat.v2, chat.v1");
+		st->conns[i].handshake.subprotocols = "chat.v2, chat.v1";
 	left_after(st, 3);
 	story_fin(st, STORY_CLIENT_LEG);
 }

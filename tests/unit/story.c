@@ -68,12 +68,12 @@ static void fill_handshake(struct handshake *hs, const struct plan *p)
 	hs->request_seen = hs->has_key = hs->has_upgrade = hs->has_connection_upgrade = true;
 	hs->request_direction = p->server_side ? WST_IN : WST_OUT;
 	hs->request_ns = STORY_OPENED_NS - 2 * STORY_MS;
-	snprintf(hs->path, sizeof(hs->path), "/chat");
-	snprintf(hs->host, sizeof(hs->host), "chat.example");
-	snprintf(hs->origin, sizeof(hs->origin), "https://chat.example");
-	snprintf(hs->user_agent, sizeof(hs->user_agent), "story/1.0");
-	snprintf(hs->version, sizeof(hs->version), "13");
-	snprintf(hs->connection, sizeof(hs->connection), "Upgrade");
+	hs->path = "/chat";
+	hs->host = "chat.example";
+	hs->origin = "https://chat.example";
+	hs->user_agent = "story/1.0";
+	hs->version = "13";
+	hs->connection = "Upgrade";
 	hs->response_seen = hs->accept_seen = hs->accept_right = true;
 	hs->response_ns = STORY_OPENED_NS;
 	hs->status = 101;
@@ -84,33 +84,34 @@ static void fill_end(struct conn *c)
 	static const uint8_t states[] = { 1, 7 };
 
 	c->has_end = c->has_facts = true;
-	c->tcp.bytes_in = c->tcp.bytes_out = 100;
-	c->tcp.last_segment_in_ns = STORY_END_NS;
-	c->tcp.srtt_us = 150;
-	c->tcp.send_window = 65535;
-	c->tcp.tls_alert_in = c->tcp.tls_alert_out = 255;
-	c->tcp.state_count = sizeof(states);
-	memcpy(c->tcp.states, states, sizeof(states));
+	c->end->tcp.bytes_in = c->end->tcp.bytes_out = 100;
+	c->end->tcp.last_segment_in_ns = STORY_END_NS;
+	c->end->tcp.srtt_us = 150;
+	c->end->tcp.send_window = 65535;
+	c->end->tcp.tls_alert_in = c->end->tcp.tls_alert_out = 255;
+	c->end->tcp.state_count = sizeof(states);
+	memcpy(c->end->tcp.states, states, sizeof(states));
 	for (int i = 0; i < 2; i++) {
-		c->walk[i].flags = WST_WALK_ON;
-		c->walk[i].frames[1] = 1;
-		c->walk[i].payload_bytes = c->walk[i].largest_frame_bytes = 5;
-		c->walk[i].last_payload_ns = STORY_OPENED_NS + 1000 * STORY_MS;
+		c->end->walk[i].flags = WST_WALK_ON;
+		c->end->walk[i].frames[1] = 1;
+		c->end->walk[i].payload_bytes = c->end->walk[i].largest_frame_bytes = 5;
+		c->end->walk[i].last_payload_ns = STORY_OPENED_NS + 1000 * STORY_MS;
 	}
 }
 
 static void add_leg(struct story *st, const struct plan *p)
 {
 	struct conn *c = &st->conns[st->s.leg_count];
+	struct conn_parts *parts = &st->parts[st->s.leg_count];
 
+	conn_parts_give(parts, c);
 	fill_tuple(c, p);
 	fill_handshake(&c->handshake, p);
 	fill_end(c);
-	c->owner = task_of(p->owner);
+	parts->owner = task_of(p->owner);
 	c->open_flags = p->server_side ? WST_OPEN_PASSIVE : 0;
 	c->connect_ns = STORY_OPENED_NS - 3 * STORY_MS;
 	c->established_ns = STORY_OPENED_NS - 3 * STORY_MS + 100000;
-	c->reset_reason = WST_REASON_NONE;
 	st->s.hop[st->s.leg_count] = p->hop;
 	st->s.legs[st->s.leg_count++] = c;
 	st->s.hop_count = p->hop + 1;
@@ -187,9 +188,9 @@ void story_unanswered(struct story *st)
 		c->handshake.accept_right = false;
 		c->handshake.status = 0;
 		c->handshake.response_ns = 0;
-		c->tcp.bytes_in = server_side ? 100 : 0;
-		c->tcp.bytes_out = server_side ? 0 : 100;
-		memset(c->walk, 0, sizeof(c->walk));
+		c->end->tcp.bytes_in = server_side ? 100 : 0;
+		c->end->tcp.bytes_out = server_side ? 0 : 100;
+		memset(c->end->walk, 0, sizeof(c->end->walk));
 	}
 }
 
@@ -208,13 +209,13 @@ void story_unconnected(struct story *st, uint32_t error)
 	struct conn *c = &st->conns[0];
 
 	story_unanswered(st);
-	memset(&c->handshake, 0, sizeof(c->handshake));
-	memset(&c->tcp, 0, sizeof(c->tcp));
-	c->tcp.tls_alert_in = c->tcp.tls_alert_out = 255;
-	c->tcp.error = c->error = error;
-	c->error_ns = error ? STORY_END_NS : 0;
+	c->handshake = no_handshake();
+	memset(&c->end->tcp, 0, sizeof(c->end->tcp));
+	c->end->tcp.tls_alert_in = c->end->tcp.tls_alert_out = 255;
+	c->end->tcp.error = c->end->error = error;
+	c->end->error_ns = error ? STORY_END_NS : 0;
 	c->established_ns = 0;
-	c->closed_ns = STORY_END_NS;
+	c->end->closed_ns = STORY_END_NS;
 	c->connect_failed = true;
 }
 
@@ -229,9 +230,9 @@ static struct conn *close_locally(struct story *st, unsigned int leg)
 {
 	struct conn *c = &st->conns[leg];
 
-	c->closed_by_process = true;
-	c->closer = c->owner;
-	c->closer_ns = c->closed_ns = STORY_END_NS;
+	c->end->closed_by_process = true;
+	c->end->closer = *c->owner;
+	c->end->closer_ns = c->end->closed_ns = STORY_END_NS;
 	return c;
 }
 
@@ -239,9 +240,9 @@ struct conn *story_fin(struct story *st, unsigned int leg)
 {
 	struct conn *c = close_locally(st, leg), *peer = peer_of(st, leg);
 
-	c->fin_out_ns = STORY_END_NS;
+	c->end->fin_out_ns = STORY_END_NS;
 	if (peer)
-		peer->fin_in_ns = peer->closed_ns = STORY_END_NS + STORY_MS;
+		peer->end->fin_in_ns = peer->end->closed_ns = STORY_END_NS + STORY_MS;
 	return c;
 }
 
@@ -249,11 +250,11 @@ struct conn *story_rst(struct story *st, unsigned int leg, uint32_t reason)
 {
 	struct conn *c = close_locally(st, leg), *peer = peer_of(st, leg);
 
-	c->rst_out_ns = STORY_END_NS;
-	c->reset_reason = reason;
-	c->reset_active = c->reset_by_process = true;
+	c->end->rst_out_ns = STORY_END_NS;
+	c->end->reset_reason = reason;
+	c->end->reset_active = c->end->reset_by_process = true;
 	if (peer)
-		peer->rst_in_ns = peer->closed_ns = STORY_END_NS + STORY_MS;
+		peer->end->rst_in_ns = peer->end->closed_ns = STORY_END_NS + STORY_MS;
 	return c;
 }
 
@@ -261,8 +262,8 @@ struct conn *story_fin_received(struct story *st, unsigned int leg)
 {
 	struct conn *c = &st->conns[leg];
 
-	c->fin_in_ns = STORY_END_NS;
-	c->closed_ns = STORY_END_NS + STORY_MS;
+	c->end->fin_in_ns = STORY_END_NS;
+	c->end->closed_ns = STORY_END_NS + STORY_MS;
 	return c;
 }
 
@@ -270,7 +271,7 @@ struct conn *story_rst_received(struct story *st, unsigned int leg)
 {
 	struct conn *c = &st->conns[leg];
 
-	c->rst_in_ns = c->closed_ns = STORY_END_NS;
+	c->end->rst_in_ns = c->end->closed_ns = STORY_END_NS;
 	return c;
 }
 
@@ -278,8 +279,8 @@ struct conn *story_timeout(struct story *st, unsigned int leg)
 {
 	struct conn *c = &st->conns[leg];
 
-	c->error = c->tcp.error = ETIMEDOUT;
-	c->error_ns = c->closed_ns = STORY_END_NS;
+	c->end->error = c->end->tcp.error = ETIMEDOUT;
+	c->end->error_ns = c->end->closed_ns = STORY_END_NS;
 	return c;
 }
 
@@ -287,9 +288,9 @@ struct conn *story_died(struct story *st, unsigned int leg, uint32_t wait_status
 {
 	struct conn *c = story_fin(st, leg);
 
-	c->closer_exiting = true;
-	c->closer_exit_code = wait_status;
-	story_exit(st, c->owner.tgid, wait_status, 1);
+	c->end->closer_exiting = true;
+	c->end->closer_exit_code = wait_status;
+	story_exit(st, c->owner->tgid, wait_status, 1);
 	return c;
 }
 
@@ -300,9 +301,9 @@ void story_close_frame(struct story *st, bool from_client, uint16_t code, const 
 	for (unsigned int i = 0; i < st->s.leg_count; i++) {
 		struct conn *c = &st->conns[i];
 		int direction = from_client ? conn_from_client(c) : conn_from_server(c);
-		struct close_frame *frame = &c->close[direction];
+		struct close_frame *frame = &c->frames->close[direction];
 
-		if (c->close[!direction].seen)
+		if (c->frames->close[!direction].seen)
 			ts_ns = STORY_END_NS - 10 * STORY_MS;
 		frame->seen = true;
 		frame->has_code = code != 0;
@@ -310,7 +311,7 @@ void story_close_frame(struct story *st, bool from_client, uint16_t code, const 
 		frame->reason_bytes = (uint8_t)snprintf(frame->reason, sizeof(frame->reason), "%s",
 							reason ? reason : "");
 		frame->ts_ns = ts_ns + i * 10000;
-		c->walk[direction].frames[3]++;
+		c->end->walk[direction].frames[3]++;
 	}
 }
 

@@ -15,6 +15,7 @@
 #include "diagnose/facts.h"
 #include "diagnose/rule.h"
 #include "diagnose/verdict.h"
+#include "parts.h"
 
 #define STORY_OPENED_NS (1000 * 1000000000ull)
 #define STORY_END_NS (1010 * 1000000000ull)
@@ -52,6 +53,7 @@ enum story_shape {
 
 struct story {
 	struct conn conns[SESSION_LEGS_MAX];
+	struct conn_parts parts[SESSION_LEGS_MAX]; /* of conns */
 	struct session s;
 	struct track *track;
 	struct verdict v;

@@ -15,9 +15,11 @@ static void earlier(uint64_t *ts_ns, uint64_t by_ns)
 
 static void move_conn(struct conn *c, uint64_t by_ns, uint64_t open_ns, uint64_t payload_ns)
 {
-	uint64_t *const ends[] = { &c->fin_in_ns,  &c->fin_out_ns,     &c->rst_in_ns,
-				   &c->rst_out_ns, &c->error_ns,       &c->closed_ns,
-				   &c->closer_ns,  &c->close[0].ts_ns, &c->close[1].ts_ns };
+	uint64_t *const ends[] = { &c->end->fin_in_ns,	      &c->end->fin_out_ns,
+				   &c->end->rst_in_ns,	      &c->end->rst_out_ns,
+				   &c->end->error_ns,	      &c->end->closed_ns,
+				   &c->end->closer_ns,	      &c->frames->close[0].ts_ns,
+				   &c->frames->close[1].ts_ns };
 	uint64_t *const begins[] = { &c->connect_ns, &c->established_ns, &c->handshake.request_ns,
 				     &c->handshake.response_ns };
 
@@ -26,19 +28,21 @@ static void move_conn(struct conn *c, uint64_t by_ns, uint64_t open_ns, uint64_t
 	for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
 		earlier(begins[i], by_ns + open_ns);
 	for (int i = 0; i < 2; i++) {
-		c->walk[i].last_payload_ns -= by_ns + payload_ns;
-		if (c->walk[i].last_data_ns)
-			c->walk[i].last_data_ns -= by_ns + payload_ns;
+		c->end->walk[i].last_payload_ns -= by_ns + payload_ns;
+		if (c->end->walk[i].last_data_ns)
+			c->end->walk[i].last_data_ns -= by_ns + payload_ns;
 	}
 }
 
 void story_forerunners(struct story *st, unsigned int count, int open_ms, int payload_ms)
 {
 	struct conn conns[SESSION_LEGS_MAX];
+	struct conn_parts parts[SESSION_LEGS_MAX];
 	struct session s = st->s;
 	struct verdict v;
 
 	memcpy(conns, st->conns, sizeof(conns));
+	memcpy(parts, st->parts, sizeof(parts));
 	for (unsigned int n = count; n > 0; n--) {
 		uint64_t by_ns = n * APART_NS, open_ns = n * (uint64_t)open_ms * STORY_MS;
 
@@ -50,6 +54,7 @@ void story_forerunners(struct story *st, unsigned int count, int open_ms, int pa
 		session_refresh(&st->s, 0, 0);
 		diagnose_session(&st->s, st->track, &v);
 		memcpy(st->conns, conns, sizeof(conns));
+		memcpy(st->parts, parts, sizeof(parts));
 		st->s = s;
 	}
 }

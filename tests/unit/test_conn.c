@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "events.h"
+#include "parts.h"
 #include "track/conn.h"
 #include "track/tcp_state.h"
 
@@ -14,14 +15,13 @@
 static void apply_all(struct conn *c, const struct events *e)
 {
 	for (size_t i = 0; i < e->count; i++)
-		CHECK_EQ(conn_apply(c, e->records[i]), 0);
+		CHECK_EQ(conn_apply(c, e->records[i], parts_interns()), 0);
 }
 
 static struct conn *conn_of(struct events *e)
 {
-	struct conn *c = calloc(1, sizeof(*c));
+	struct conn *c = lone_conn();
 
-	REQUIRE(c);
 	apply_all(c, e);
 	events_free(e);
 	return c;
@@ -33,7 +33,7 @@ static enum ended_by end_of(struct events *e, uint64_t *ret_ns)
 	struct conn *c = conn_of(e);
 	enum ended_by by = conn_ended_by(c, ret_ns);
 
-	free(c);
+	lone_conn_free(c);
 	return by;
 }
 
@@ -52,14 +52,14 @@ TEST(conn, open_and_late_owner)
 	/* an END whose owner is only the listener's again */
 	ev_end(e, &SERVER)->open_flags |= WST_OPEN_OWNER_INHERITED;
 	c = conn_of(e);
-	CHECK_EQ(c->owner.tgid, 201);
-	CHECK_STR(c->owner.comm, "worker");
+	CHECK_EQ(c->owner->tgid, 201);
+	CHECK_STR(c->owner->comm, "worker");
 	CHECK(!(c->open_flags & WST_OPEN_OWNER_INHERITED));
 	CHECK(c->open_flags & WST_OPEN_PASSIVE);
 	CHECK(c->tuple_known && c->has_end);
 	CHECK(conn_is_server_side(c));
 	CHECK_EQ(c->first_seen_ns, EVENTS_START_NS);
-	free(c);
+	lone_conn_free(c);
 }
 
 TEST(conn, names_are_always_terminated)
@@ -70,8 +70,8 @@ TEST(conn, names_are_always_terminated)
 
 	memset(o->owner.comm, 'x', sizeof(o->owner.comm));
 	c = conn_of(e);
-	CHECK_EQ(strlen(c->owner.comm), WST_COMM_LEN - 1);
-	free(c);
+	CHECK_EQ(strlen(c->owner->comm), WST_COMM_LEN - 1);
+	lone_conn_free(c);
 }
 
 TEST(conn, end_knows_the_owner_better)
@@ -86,8 +86,8 @@ TEST(conn, end_knows_the_owner_better)
 	/* late, from another CPU */
 	ev_open(e, &SERVER);
 	c = conn_of(e);
-	CHECK_EQ(c->owner.tgid, 333);
-	free(c);
+	CHECK_EQ(c->owner->tgid, 333);
+	lone_conn_free(c);
 }
 
 TEST(conn, close_by_process)
@@ -102,12 +102,12 @@ TEST(conn, close_by_process)
 	c = conn_of(e);
 	CHECK_EQ(conn_ended_by(c, &ns), ENDED_FIN_SENT);
 	CHECK_EQ(ns, EVENTS_START_NS + 10 * MS);
-	CHECK(c->closed_by_process && !c->closer_exiting);
-	CHECK_EQ(c->closer.tgid, SERVER.tgid);
-	CHECK_EQ(c->closed_ns, EVENTS_START_NS + 11 * MS);
+	CHECK(c->end->closed_by_process && !c->end->closer_exiting);
+	CHECK_EQ(c->end->closer.tgid, SERVER.tgid);
+	CHECK_EQ(c->end->closed_ns, EVENTS_START_NS + 11 * MS);
 	CHECK(conn_is_finished(c, &ns));
-	CHECK_EQ(ns, c->closed_ns);
-	free(c);
+	CHECK_EQ(ns, c->end->closed_ns);
+	lone_conn_free(c);
 }
 
 TEST(conn, dying_process)
@@ -120,10 +120,10 @@ TEST(conn, dying_process)
 	s->flags |= WST_STATE_EXITING;
 	s->exit_code = 9;
 	c = conn_of(e);
-	CHECK(c->closer_exiting);
-	CHECK_EQ(c->closer_exit_code, 9);
+	CHECK(c->end->closer_exiting);
+	CHECK_EQ(c->end->closer_exit_code, 9);
 	CHECK(!conn_is_finished(c, NULL));
-	free(c);
+	lone_conn_free(c);
 }
 
 /* shutdown() by a living process, then its death: the first said the end. */
@@ -138,9 +138,9 @@ TEST(conn, first_closer_wins)
 	s = ev_state_by_owner(e, &SERVER, STATE_FIN_WAIT2, STATE_CLOSE);
 	s->flags |= WST_STATE_EXITING;
 	c = conn_of(e);
-	CHECK(c->closed_by_process && !c->closer_exiting);
-	CHECK_EQ(c->closer_ns, EVENTS_START_NS);
-	free(c);
+	CHECK(c->end->closed_by_process && !c->end->closer_exiting);
+	CHECK_EQ(c->end->closer_ns, EVENTS_START_NS);
+	lone_conn_free(c);
 }
 
 TEST(conn, fin_received)
@@ -156,16 +156,15 @@ TEST(conn, fin_received)
 TEST(conn, records_out_of_order)
 {
 	struct events *e = events_new();
-	struct conn *c = calloc(1, sizeof(*c));
+	struct conn *c = lone_conn();
 
-	REQUIRE(c);
 	ev_fin_both(e, &SERVER, false);
 	for (size_t i = e->count; i-- > 0;)
-		CHECK_EQ(conn_apply(c, e->records[i]), 0);
+		CHECK_EQ(conn_apply(c, e->records[i], parts_interns()), 0);
 	CHECK_EQ(conn_ended_by(c, NULL), ENDED_FIN_RECEIVED);
-	CHECK(c->fin_in_ns < c->fin_out_ns);
+	CHECK(c->end->fin_in_ns < c->end->fin_out_ns);
 	events_free(e);
-	free(c);
+	lone_conn_free(c);
 }
 
 /* The states imply what lost records would have said. */
@@ -204,16 +203,16 @@ TEST(conn, fin_wait2_that_does_not_last)
 	ev_state(e, &SERVER, STATE_FIN_WAIT1, STATE_FIN_WAIT2);
 	ev_state(e, &SERVER, STATE_FIN_WAIT2, STATE_CLOSE)->h.ts_ns += 5000;
 	c = conn_of(e);
-	CHECK_EQ(c->fin_in_ns, 0);
-	free(c);
+	CHECK_EQ(c->end->fin_in_ns, 0);
+	lone_conn_free(c);
 	e = events_new();
 	ev_state_by_owner(e, &SERVER, STATE_ESTABLISHED, STATE_FIN_WAIT1);
 	ev_state(e, &SERVER, STATE_FIN_WAIT1, STATE_FIN_WAIT2);
 	events_pass_ms(e, 2);
 	ev_state(e, &SERVER, STATE_FIN_WAIT2, STATE_CLOSE);
 	c = conn_of(e);
-	CHECK_EQ(c->fin_in_ns, EVENTS_START_NS + 2 * MS);
-	free(c);
+	CHECK_EQ(c->end->fin_in_ns, EVENTS_START_NS + 2 * MS);
+	lone_conn_free(c);
 }
 
 TEST(conn, reset_received_is_not_its_error)
@@ -239,7 +238,7 @@ TEST(conn, abort_and_its_reset)
 	ev_end(e, &SERVER);
 	c = conn_of(e);
 	CHECK_EQ(conn_ended_by(c, NULL), ENDED_ABORTED);
-	free(c);
+	lone_conn_free(c);
 
 	e = events_new();
 	ev_state_by_owner(e, &SERVER, STATE_ESTABLISHED, STATE_CLOSE);
@@ -250,9 +249,9 @@ TEST(conn, abort_and_its_reset)
 	r->reason = 23;
 	c = conn_of(e);
 	CHECK_EQ(conn_ended_by(c, NULL), ENDED_RST_SENT);
-	CHECK(c->reset_active && c->reset_by_process);
-	CHECK_EQ(c->reset_reason, 23);
-	free(c);
+	CHECK(c->end->reset_active && c->end->reset_by_process);
+	CHECK_EQ(c->end->reset_reason, 23);
+	lone_conn_free(c);
 }
 
 /* Data for a socket that was closed is answered by a RST: the FIN was first. */
@@ -298,8 +297,8 @@ TEST(conn, connect_failed)
 	ev_end(e, &CLIENT)->established_ns = 0;
 	c = conn_of(e);
 	CHECK_EQ(conn_ended_by(c, NULL), ENDED_CONNECT_FAILED);
-	CHECK_EQ(c->error, ECONNREFUSED);
-	free(c);
+	CHECK_EQ(c->end->error, ECONNREFUSED);
+	lone_conn_free(c);
 	/* the state record was lost */
 	e = events_new();
 	ev_end(e, &CLIENT)->established_ns = 0;
@@ -347,9 +346,8 @@ TEST(conn, hostile_state_count)
 TEST(conn, hostile_records)
 {
 	struct events *e = events_new();
-	struct conn *c = calloc(1, sizeof(*c));
+	struct conn *c = lone_conn();
 
-	REQUIRE(c);
 	ev_open(e, &SERVER);
 	ev_state(e, &SERVER, STATE_ESTABLISHED, STATE_CLOSE);
 	ev_reset(e, &SERVER, WST_IN);
@@ -358,10 +356,10 @@ TEST(conn, hostile_records)
 	ev_end(e, &SERVER);
 	for (size_t i = 0; i < e->count; i++) {
 		e->records[i]->size--;
-		CHECK_EQ(conn_apply(c, e->records[i]), -EINVAL);
+		CHECK_EQ(conn_apply(c, e->records[i], parts_interns()), -EINVAL);
 		e->records[i]->size++;
 		e->records[i]->ts_ns = 0;
-		CHECK_EQ(conn_apply(c, e->records[i]), -EINVAL);
+		CHECK_EQ(conn_apply(c, e->records[i], parts_interns()), -EINVAL);
 	}
 	events_free(e);
 	e = events_new();
@@ -369,11 +367,11 @@ TEST(conn, hostile_records)
 	ev_state(e, &SERVER, STATE_ESTABLISHED, 200);
 	ev_reset(e, &SERVER, 7);
 	for (size_t i = 0; i < e->count; i++)
-		CHECK_EQ(conn_apply(c, e->records[i]), -EINVAL);
+		CHECK_EQ(conn_apply(c, e->records[i], parts_interns()), -EINVAL);
 	CHECK_EQ(conn_ended_by(c, NULL), ENDED_NOT);
 	CHECK(!c->has_end && !c->tuple_known);
 	events_free(e);
-	free(c);
+	lone_conn_free(c);
 }
 
 TEST(conn, tuples)

@@ -6,15 +6,15 @@
 #include <string.h>
 
 #include "events.h"
+#include "parts.h"
 #include "track/conn.h"
 
 static struct conn *conn_of(struct events *e)
 {
-	struct conn *c = calloc(1, sizeof(*c));
+	struct conn *c = lone_conn();
 
-	REQUIRE(c);
 	for (size_t i = 0; i < e->count; i++)
-		CHECK_EQ(conn_apply(c, e->records[i]), 0);
+		CHECK_EQ(conn_apply(c, e->records[i], parts_interns()), 0);
 	events_free(e);
 	return c;
 }
@@ -27,15 +27,15 @@ TEST(conn_frame, close_frame_of_the_server)
 
 	ev_close(e, &SERVER, false, 1011, "db down");
 	c = conn_of(e);
-	f = &c->close[WST_OUT];
+	f = &c->frames->close[WST_OUT];
 	CHECK(f->seen && f->has_code);
 	CHECK_EQ(f->code, 1011);
 	CHECK_STR(f->reason, "db down");
 	CHECK_EQ(f->reason_bytes, 7);
 	CHECK_EQ(f->ts_ns, EVENTS_START_NS);
-	CHECK(!c->close[WST_IN].seen);
+	CHECK(!c->frames->close[WST_IN].seen);
 	CHECK(conn_is_websocket(c));
-	free(c);
+	lone_conn_free(c);
 }
 
 TEST(conn_frame, empty_close_frame)
@@ -45,8 +45,8 @@ TEST(conn_frame, empty_close_frame)
 
 	ev_close(e, &SERVER, true, 0, NULL);
 	c = conn_of(e);
-	CHECK(c->close[WST_IN].seen && !c->close[WST_IN].has_code);
-	free(c);
+	CHECK(c->frames->close[WST_IN].seen && !c->frames->close[WST_IN].has_code);
+	lone_conn_free(c);
 }
 
 /* Pieces of every size, in order and backwards, as the wire had them: masked. */
@@ -73,12 +73,12 @@ TEST(conn_frame, close_frame_in_pieces)
 				p->seq += at;
 			}
 			c = conn_of(e);
-			f = &c->close[WST_IN];
+			f = &c->frames->close[WST_IN];
 			test_note("pieces of %u, backwards %d", size, backwards);
 			CHECK_EQ(f->code, 1001);
 			CHECK_STR(f->reason, reason);
 			events_free(whole);
-			free(c);
+			lone_conn_free(c);
 		}
 	}
 }
@@ -95,9 +95,9 @@ TEST(conn_frame, close_frame_piece_missing)
 	memmove(f->data, f->data + 6, 2);
 	f->len = 2;
 	c = conn_of(e);
-	CHECK_STR(c->close[WST_OUT].reason, "ab");
-	CHECK_EQ(c->close[WST_OUT].have_bytes, 4);
-	free(c);
+	CHECK_STR(c->frames->close[WST_OUT].reason, "ab");
+	CHECK_EQ(c->frames->close[WST_OUT].have_bytes, 4);
+	lone_conn_free(c);
 }
 
 TEST(conn_frame, first_close_frame_wins)
@@ -110,10 +110,10 @@ TEST(conn_frame, first_close_frame_wins)
 	ev_close(e, &SERVER, false, 1011, "the second");
 	ev_close(e, &SERVER, true, 1001, "other way");
 	c = conn_of(e);
-	CHECK_EQ(c->close[WST_OUT].code, 1000);
-	CHECK_STR(c->close[WST_OUT].reason, "first");
-	CHECK_EQ(c->close[WST_IN].code, 1001);
-	free(c);
+	CHECK_EQ(c->frames->close[WST_OUT].code, 1000);
+	CHECK_STR(c->frames->close[WST_OUT].reason, "first");
+	CHECK_EQ(c->frames->close[WST_IN].code, 1001);
+	lone_conn_free(c);
 }
 
 /* The header is the same, and so is every byte that was there already. */
@@ -125,9 +125,9 @@ TEST(conn_frame, first_bytes_win)
 	ev_close(e, &SERVER, false, 1000, "abc")->len = 4;
 	ev_close(e, &SERVER, false, 1011, "xyz");
 	c = conn_of(e);
-	CHECK_EQ(c->close[WST_OUT].code, 1000);
-	CHECK_STR(c->close[WST_OUT].reason, "abz");
-	free(c);
+	CHECK_EQ(c->frames->close[WST_OUT].code, 1000);
+	CHECK_STR(c->frames->close[WST_OUT].reason, "abz");
+	lone_conn_free(c);
 }
 
 TEST(conn_frame, longest_close_frame)
@@ -140,9 +140,9 @@ TEST(conn_frame, longest_close_frame)
 	reason[123] = '\0';
 	ev_close(e, &SERVER, true, 4999, reason);
 	c = conn_of(e);
-	CHECK_STR(c->close[WST_IN].reason, reason);
-	CHECK_EQ(c->close[WST_IN].reason_bytes, 123);
-	free(c);
+	CHECK_STR(c->frames->close[WST_IN].reason, reason);
+	CHECK_EQ(c->frames->close[WST_IN].reason_bytes, 123);
+	lone_conn_free(c);
 }
 
 TEST(conn_frame, illegal_frames)
@@ -154,17 +154,17 @@ TEST(conn_frame, illegal_frames)
 	events_pass_ms(e, 1);
 	ev_http_text(e, &SERVER, "HTTP/1.1 502 Bad Gateway\r\nServer: x");
 	c = conn_of(e);
-	CHECK_EQ(c->bad_frame.kind, WST_FRAME_ILLEGAL);
-	CHECK_EQ(c->bad_frame.faults, WST_FAULT_RSV);
-	CHECK_EQ(c->bad_frame.direction, WST_IN);
-	free(c);
+	CHECK_EQ(c->frames->bad.kind, WST_FRAME_ILLEGAL);
+	CHECK_EQ(c->frames->bad.faults, WST_FAULT_RSV);
+	CHECK_EQ(c->frames->bad.direction, WST_IN);
+	lone_conn_free(c);
 	e = events_new();
 	ev_http_text(e, &SERVER, "HTTP/1.1 502 Bad Gateway\r\nServer: x");
 	c = conn_of(e);
-	CHECK_EQ(c->bad_frame.kind, WST_FRAME_HTTP_TEXT);
-	CHECK_STR(c->bad_frame.text, "HTTP/1.1 502 Bad Gateway");
+	CHECK_EQ(c->frames->bad.kind, WST_FRAME_HTTP_TEXT);
+	CHECK_STR(c->frames->bad.text, "HTTP/1.1 502 Bad Gateway");
 	CHECK(conn_is_websocket(c));
-	free(c);
+	lone_conn_free(c);
 }
 
 TEST(conn_frame, illegal_close_frame)
@@ -177,45 +177,44 @@ TEST(conn_frame, illegal_close_frame)
 	f->header[1] = 1;
 	f->faults = WST_FAULT_CLOSE_LENGTH;
 	c = conn_of(e);
-	CHECK(c->close[WST_OUT].seen && !c->close[WST_OUT].has_code);
-	CHECK_EQ(c->bad_frame.kind, WST_FRAME_ILLEGAL);
-	CHECK_EQ(c->bad_frame.faults, WST_FAULT_CLOSE_LENGTH);
-	free(c);
+	CHECK(c->frames->close[WST_OUT].seen && !c->frames->close[WST_OUT].has_code);
+	CHECK_EQ(c->frames->bad.kind, WST_FRAME_ILLEGAL);
+	CHECK_EQ(c->frames->bad.faults, WST_FAULT_CLOSE_LENGTH);
+	lone_conn_free(c);
 }
 
 TEST(conn_frame, hostile_frames)
 {
 	struct events *e = events_new();
 	struct wst_frame_event *f = ev_close(e, &SERVER, true, 1000, "x"), good = *f;
-	struct conn *c = calloc(1, sizeof(*c));
+	struct conn *c = lone_conn();
 
-	REQUIRE(c);
 	f->direction = 2;
-	CHECK_EQ(conn_apply(c, &f->h), -EINVAL);
+	CHECK_EQ(conn_apply(c, &f->h, parts_interns()), -EINVAL);
 	*f = good;
 	f->header_len = 15;
-	CHECK_EQ(conn_apply(c, &f->h), -EINVAL);
+	CHECK_EQ(conn_apply(c, &f->h, parts_interns()), -EINVAL);
 	*f = good;
 	f->header_len = 3; /* no room for the mask that it announces */
-	CHECK_EQ(conn_apply(c, &f->h), -EINVAL);
+	CHECK_EQ(conn_apply(c, &f->h, parts_interns()), -EINVAL);
 	*f = good;
 	f->header_len = 0;
-	CHECK_EQ(conn_apply(c, &f->h), -EINVAL);
+	CHECK_EQ(conn_apply(c, &f->h, parts_interns()), -EINVAL);
 	*f = good;
 	f->len = 200;
-	CHECK_EQ(conn_apply(c, &f->h), -EINVAL);
+	CHECK_EQ(conn_apply(c, &f->h, parts_interns()), -EINVAL);
 	*f = good;
 	f->offset = 127;
-	CHECK_EQ(conn_apply(c, &f->h), -EINVAL);
+	CHECK_EQ(conn_apply(c, &f->h, parts_interns()), -EINVAL);
 	*f = good;
 	f->kind = 9;
-	CHECK_EQ(conn_apply(c, &f->h), -EINVAL);
-	CHECK(!c->close[WST_IN].seen);
+	CHECK_EQ(conn_apply(c, &f->h, parts_interns()), -EINVAL);
+	CHECK(!c->frames->close[WST_IN].seen);
 	*f = good;
 	f->payload_len = UINT64_MAX;
 	f->len = 128;
-	CHECK_EQ(conn_apply(c, &f->h), 0);
-	CHECK_EQ(c->close[WST_IN].have_bytes, WST_CONTROL_PAYLOAD_BYTES);
+	CHECK_EQ(conn_apply(c, &f->h, parts_interns()), 0);
+	CHECK_EQ(c->frames->close[WST_IN].have_bytes, WST_CONTROL_PAYLOAD_BYTES);
 	events_free(e);
-	free(c);
+	lone_conn_free(c);
 }

@@ -431,15 +431,17 @@ TEST(path_template, ids_are_left_out)
 /* The proxy's own connect() failed between the request and its answer. */
 TEST(gateway, failed_connect_is_evidence)
 {
-	struct conn failed = { .connect_ns = STORY_OPENED_NS - STORY_MS,
-			       .closed_ns = STORY_OPENED_NS - STORY_MS / 2,
-			       .error = 111 };
+	struct conn failed = { .connect_ns = STORY_OPENED_NS - STORY_MS };
+	struct conn_parts parts;
 	struct story st;
 
+	conn_parts_give(&parts, &failed);
+	failed.end->closed_ns = STORY_OPENED_NS - STORY_MS / 2;
+	failed.end->error = 111;
 	story_begin(&st, STORY_DIRECT);
 	story_answered(&st, 502);
 	CHECK_EQ(story_verdict(&st)->confidence, CONFIDENCE_MEDIUM);
-	failed.owner.tgid = STORY_SERVER_PID;
+	parts.owner.tgid = STORY_SERVER_PID;
 	groups_note_failed_connect(track_groups(st.track), &failed);
 	CHECK_EQ(story_verdict(&st)->confidence, CONFIDENCE_HIGH);
 	CHECK_STR(st.v.rule->id, "upgrade.bad_gateway");

@@ -146,13 +146,13 @@ TEST(line_json, legs)
 	story_process(&st, STORY_SERVER_PID, 10, 1024,
 		      "/docker/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
 	c = story_rst(&st, STORY_BACKEND_LEG, STORY_ABORT_ON_CLOSE);
-	c->tcp.unread_bytes = 12;
-	c->tcp.retransmits = 3;
-	c->walk[WST_IN].frames[4] = 2;
-	c->walk[WST_OUT].frames[4] = 3;
-	c->walk[WST_IN].frames[5] = 4;
-	c->walk[WST_OUT].ping_rtt_us = 800;
-	c->walk[WST_OUT].payload_bytes = (1ull << 53) + 1;
+	c->end->tcp.unread_bytes = 12;
+	c->end->tcp.retransmits = 3;
+	c->end->walk[WST_IN].frames[4] = 2;
+	c->end->walk[WST_OUT].frames[4] = 3;
+	c->end->walk[WST_IN].frames[5] = 4;
+	c->end->walk[WST_OUT].ping_rtt_us = 800;
+	c->end->walk[WST_OUT].payload_bytes = (1ull << 53) + 1;
 	o = end_line(&st);
 	CHECK_EQ(cJSON_GetArraySize(at(o, "legs")), 4);
 	CHECK_TEXT(o, "legs/0/role", "client_to_proxy");
@@ -273,7 +273,7 @@ TEST(line_json, open)
 
 	story_begin(&st, STORY_DIRECT);
 	ctx = context(&st);
-	snprintf(st.conns[0].handshake.subprotocol, HANDSHAKE_TEXT, "chat.v1");
+	st.conns[0].handshake.subprotocol = "chat.v1";
 	o = parse_line(line_session_open(&ctx, &st.s));
 	CHECK_TEXT(o, "event/name", "session_open");
 	CHECK_TEXT(o, "level", "info");
@@ -313,8 +313,8 @@ TEST(line_json, mid_stream_is_a_session)
 	story_begin(&st, STORY_SERVER_ONLY);
 	st.s.opened_ns = 0;
 	st.conns[0].open_flags |= WST_OPEN_MIDSTREAM;
-	memset(&st.conns[0].handshake, 0, sizeof(st.conns[0].handshake));
-	memset(st.conns[0].walk, 0, sizeof(st.conns[0].walk));
+	st.conns[0].handshake = no_handshake();
+	memset(st.conns[0].end->walk, 0, sizeof(st.conns[0].end->walk));
 	story_died(&st, 0, SIGKILL);
 	o = end_line(&st);
 	CHECK_TEXT(o, "event/name", "session_end");
@@ -334,9 +334,9 @@ TEST(line_json, hostile_bytes)
 
 	story_begin(&st, STORY_SERVER_ONLY);
 	hs = &st.conns[0].handshake;
-	snprintf(hs->path, sizeof(hs->path), "/a\"\\\x1b]0;x\a\xff\xe2\x80\xae");
-	snprintf(hs->user_agent, sizeof(hs->user_agent), "\xc3");
-	memcpy(st.conns[0].owner.comm, "0123456789abcde\xff", WST_COMM_LEN);
+	hs->path = "/a\"\\\x1b]0;x\a\xff\xe2\x80\xae";
+	hs->user_agent = "\xc3";
+	memcpy(st.parts[0].owner.comm, "0123456789abcde\xff", WST_COMM_LEN);
 	story_close_frame(&st, false, 4000, "\xf0\x9f\x98\x80\n\x80");
 	story_fin(&st, 0);
 	o = end_line(&st);
@@ -360,20 +360,26 @@ static void fill_with(char *text, size_t size, const char *unit)
 /* All that can be long is as long as it can be. */
 static void make_long(struct story *st, const char *unit)
 {
+	static char text[HANDSHAKE_TEXT];
+
+	fill_with(text, sizeof(text), unit);
 	story_begin(st, STORY_PROXIED);
-	for (unsigned int i = 0; i < 4; i++)
+	for (unsigned int i = 0; i < 4; i++) {
 		st->conns[i + 4] = st->conns[i];
+		conn_parts_give(&st->parts[i + 4], &st->conns[i + 4]);
+		st->parts[i + 4] = st->parts[i];
+	}
 	for (unsigned int i = 0; i < SESSION_LEGS_MAX; i++) {
 		struct handshake *hs = &st->conns[i].handshake;
 
 		st->s.legs[i] = &st->conns[i];
 		st->s.hop[i] = (uint8_t)(i / 2);
-		fill_with(hs->path, sizeof(hs->path), unit);
-		fill_with(hs->host, sizeof(hs->host), unit);
-		fill_with(hs->origin, sizeof(hs->origin), unit);
-		fill_with(hs->user_agent, sizeof(hs->user_agent), unit);
-		fill_with(st->conns[i].owner.comm, WST_COMM_LEN, unit);
-		st->conns[i].tcp.state_count = WST_STATE_HISTORY;
+		hs->path = text;
+		hs->host = text;
+		hs->origin = text;
+		hs->user_agent = text;
+		fill_with(st->parts[i].owner.comm, WST_COMM_LEN, unit);
+		st->conns[i].end->tcp.state_count = WST_STATE_HISTORY;
 	}
 	st->s.leg_count = SESSION_LEGS_MAX;
 	st->s.hop_count = SESSION_LEGS_MAX / 2;

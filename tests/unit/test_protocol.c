@@ -11,12 +11,12 @@
 
 static const char *name_of(const char *path, const char *host, const char *subprotocol)
 {
-	struct handshake request = { 0 }, answer = { 0 };
+	struct handshake request = no_handshake(), answer = no_handshake();
 	const struct protocol *p;
 
-	snprintf(request.path, sizeof(request.path), "%s", path);
-	snprintf(request.host, sizeof(request.host), "%s", host);
-	snprintf(answer.subprotocol, sizeof(answer.subprotocol), "%s", subprotocol);
+	request.path = path;
+	request.host = host;
+	answer.subprotocol = subprotocol;
 	p = protocol_recognise(&request, &answer);
 	return p ? p->name : "";
 }
@@ -74,8 +74,7 @@ static void close_at(struct story *st, const char *path, uint16_t code)
 {
 	story_begin(st, STORY_DIRECT);
 	for (unsigned int i = 0; i < st->s.leg_count; i++)
-		snprintf(st->conns[i].handshake.path, sizeof(st->conns[i].handshake.path), "%s",
-			 path);
+		st->conns[i].handshake.path = path;
 	story_close_frame(st, false, code, "");
 	story_close_frame(st, true, code, "");
 	story_fin(st, STORY_SERVER_LEG);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "guard.h"
+#include "parts.h"
 #include "track/handshake.h"
 #include "track/redact.h"
 
@@ -134,17 +135,17 @@ TEST(redact, targets)
 TEST(redact, nothing_that_matters_is_lost)
 {
 	struct redactor *r = redactor_new();
-	struct handshake plain = { 0 }, redacted = { 0 };
+	struct handshake plain = no_handshake(), redacted = no_handshake();
 	struct wst_http_event e = chunk(request, 0, 200, true), rest;
 
 	REQUIRE(r);
 	rest = chunk(request, 200, sizeof(request) - 1, true);
-	CHECK_EQ(handshake_add(&plain, &e), HANDSHAKE_MORE);
-	CHECK_EQ(handshake_add(&plain, &rest), HANDSHAKE_REQUEST);
+	CHECK_EQ(handshake_add(&plain, &e, parts_interns()), HANDSHAKE_MORE);
+	CHECK_EQ(handshake_add(&plain, &rest, parts_interns()), HANDSHAKE_REQUEST);
 	redact_record(r, &e, sizeof(e));
 	redact_record(r, &rest, sizeof(rest));
-	CHECK_EQ(handshake_add(&redacted, &e), HANDSHAKE_MORE);
-	CHECK_EQ(handshake_add(&redacted, &rest), HANDSHAKE_REQUEST);
+	CHECK_EQ(handshake_add(&redacted, &e, parts_interns()), HANDSHAKE_MORE);
+	CHECK_EQ(handshake_add(&redacted, &rest, parts_interns()), HANDSHAKE_REQUEST);
 	CHECK_STR(redacted.path, plain.path);
 	CHECK_STR(redacted.host, plain.host);
 	CHECK_STR(redacted.subprotocols, plain.subprotocols);
@@ -248,7 +249,7 @@ TEST(redact, other_records_are_left_alone)
 static bool finds_sid(const char *target, size_t step)
 {
 	struct redactor *r = redactor_new();
-	struct handshake hs = { 0 };
+	struct handshake hs = no_handshake();
 	char text[256];
 	bool found;
 
@@ -263,7 +264,7 @@ static bool finds_sid(const char *target, size_t step)
 
 		redact_record(r, &e, sizeof(e));
 		CHECK(!strstr((const char *)e.data, "sid"));
-		CHECK(handshake_add(&hs, &e) >= 0);
+		CHECK(handshake_add(&hs, &e, parts_interns()) >= 0);
 	}
 	CHECK(hs.request_seen);
 	found = hs.has_sid;

@@ -26,7 +26,7 @@ static void lose_sync(struct story *st, int direction)
 	for (unsigned int i = 0; i < st->s.leg_count; i++) {
 		struct conn *c = &st->conns[i];
 
-		c->walk[direction == WST_IN ? conn_from_client(c) : conn_from_server(c)]
+		c->end->walk[direction == WST_IN ? conn_from_client(c) : conn_from_server(c)]
 			.flags |= WST_WALK_LOST;
 	}
 }
@@ -89,7 +89,7 @@ TEST(rules_caps, one_leg_in_sync_is_enough)
 	struct story st;
 
 	begin_closed(&st);
-	st.conns[STORY_CLIENT_LEG].walk[WST_OUT].flags |= WST_WALK_LOST;
+	st.conns[STORY_CLIENT_LEG].end->walk[WST_OUT].flags |= WST_WALK_LOST;
 	CHECK_EQ(story_verdict(&st)->confidence, CONFIDENCE_HIGH);
 	story_done(&st);
 }
@@ -109,8 +109,8 @@ TEST(rules_caps, encrypted)
 
 	begin_closed(&st);
 	for (unsigned int i = 0; i < st.s.leg_count; i++) {
-		memset(st.conns[i].walk, 0, sizeof(st.conns[i].walk));
-		st.conns[i].tcp.flags |= WST_TCP_TLS | WST_TCP_TLS_DATA;
+		memset(st.conns[i].end->walk, 0, sizeof(st.conns[i].end->walk));
+		st.conns[i].end->tcp.flags |= WST_TCP_TLS | WST_TCP_TLS_DATA;
 	}
 	check_capped(&st, "encrypted");
 }
@@ -150,7 +150,7 @@ TEST(rules_caps, kernel_without_reset_reasons)
 	CHECK_EQ(track_apply(st.track, e->records[0]), 0);
 	events_free(e);
 	c = story_rst(&st, STORY_SERVER_LEG, WST_REASON_NONE);
-	c->tcp.unread_bytes = 12;
+	c->end->tcp.unread_bytes = 12;
 	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.aborted_with_unread_data");
 	check_capped(&st, "no_reset_reasons");
 }
@@ -166,11 +166,15 @@ TEST(rules_caps, reasons_find_room)
 	story_signal(&st, STORY_SERVER_PID, SIGKILL, 77, -1);
 	story_oom(&st, STORY_SERVER_PID);
 	c = story_died(&st, STORY_SERVER_LEG, 1 << 8);
-	c->rst_out_ns = STORY_END_NS;
-	c->reset_reason = STORY_ABORT_ON_CLOSE;
-	c->tcp.unacked_bytes = c->tcp.unread_bytes = c->tcp.unsent_bytes = c->tcp.probes = 1;
-	c->tcp.send_window = 0;
-	c->tcp.last_segment_in_ns = STORY_OPENED_NS;
+	c->end->rst_out_ns = STORY_END_NS;
+	c->end->reset_reason = STORY_ABORT_ON_CLOSE;
+	c->end->tcp
+		.unacked_bytes = c->end->tcp
+					 .unread_bytes = c->end->tcp
+								 .unsent_bytes = c->end->tcp
+											 .probes = 1;
+	c->end->tcp.send_window = 0;
+	c->end->tcp.last_segment_in_ns = STORY_OPENED_NS;
 	st.s.losses_at_end = 1;
 	lose_sync(&st, WST_IN);
 	story_verdict(&st);
@@ -186,9 +190,9 @@ TEST(rules_caps, unknown_lists_what_was_seen)
 	struct story st;
 
 	story_begin(&st, STORY_SERVER_ONLY);
-	st.conns[0].error = 75;
-	st.conns[0].error_ns = st.conns[0].closed_ns = STORY_END_NS;
-	st.conns[0].tcp.unread_bytes = 7;
+	st.conns[0].end->error = 75;
+	st.conns[0].end->error_ns = st.conns[0].end->closed_ns = STORY_END_NS;
+	st.conns[0].end->tcp.unread_bytes = 7;
 	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.unknown");
 	CHECK_EQ(st.v.confidence, CONFIDENCE_LOW);
 	CHECK_STR(story_evidence(&st, "unread_data"),

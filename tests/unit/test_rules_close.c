@@ -106,7 +106,7 @@ TEST(rules_close, frame_that_stopped_at_the_proxy)
 	story_begin(&st, STORY_PROXIED);
 	story_close_frame(&st, false, 1009, "too big");
 	for (int i = 0; i < 2; i++)
-		memset(st.conns[i].close, 0, sizeof(st.conns[i].close));
+		memset(st.conns[i].frames->close, 0, sizeof(st.conns[i].frames->close));
 	story_rst(&st, STORY_BACKEND_LEG, STORY_ABORT_ON_CLOSE);
 	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.message_too_big");
 	check_close(&st, 1006, false, BY_SERVER);
@@ -122,9 +122,9 @@ TEST(rules_close, frame_on_the_readable_leg)
 	story_begin(&st, STORY_PROXIED);
 	story_close_frame(&st, false, 1011, "boom");
 	for (int i = 0; i < 2; i++) {
-		memset(st.conns[i].close, 0, sizeof(st.conns[i].close));
-		memset(st.conns[i].walk, 0, sizeof(st.conns[i].walk));
-		st.conns[i].tcp.flags |= WST_TCP_TLS | WST_TCP_TLS_DATA;
+		memset(st.conns[i].frames->close, 0, sizeof(st.conns[i].frames->close));
+		memset(st.conns[i].end->walk, 0, sizeof(st.conns[i].end->walk));
+		st.conns[i].end->tcp.flags |= WST_TCP_TLS | WST_TCP_TLS_DATA;
 	}
 	story_fin(&st, STORY_BACKEND_LEG);
 	story_verdict(&st);
@@ -139,7 +139,7 @@ TEST(rules_close, frame_made_by_the_proxy)
 	story_begin(&st, STORY_PROXIED);
 	story_close_frame(&st, false, 1014, "upstream is gone");
 	for (int i = 2; i < 4; i++)
-		memset(st.conns[i].close, 0, sizeof(st.conns[i].close));
+		memset(st.conns[i].frames->close, 0, sizeof(st.conns[i].frames->close));
 	story_fin(&st, STORY_PROXY_IN);
 	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.try_again_later");
 	check_close(&st, 1014, false, BY_PROXY);
@@ -154,7 +154,7 @@ TEST(rules_close, frame_after_the_end_is_a_reaction)
 	story_begin(&st, STORY_SERVER_ONLY);
 	story_fin_received(&st, 0);
 	story_close_frame(&st, false, 1001, "");
-	st.conns[0].close[WST_OUT].ts_ns = STORY_END_NS + 5 * STORY_MS;
+	st.conns[0].frames->close[WST_OUT].ts_ns = STORY_END_NS + 5 * STORY_MS;
 	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.peer_closed_without_close_frame");
 	CHECK_EQ(st.v.close.initiator, BY_CLIENT);
 	story_done(&st);
@@ -168,7 +168,7 @@ TEST(rules_close, frame_behind_ones_own_fin)
 	story_begin(&st, STORY_SERVER_ONLY);
 	story_fin(&st, 0);
 	story_close_frame(&st, false, 1011, "");
-	st.conns[0].close[WST_OUT].ts_ns = STORY_END_NS + 5 * STORY_MS;
+	st.conns[0].frames->close[WST_OUT].ts_ns = STORY_END_NS + 5 * STORY_MS;
 	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.internal_error");
 	story_done(&st);
 }
@@ -229,8 +229,8 @@ TEST(rules_close, too_big_quotes_size_and_direction)
 	struct story st;
 
 	story_begin(&st, STORY_DIRECT);
-	st.conns[STORY_SERVER_LEG].walk[WST_IN].largest_frame_bytes = 3 << 20;
-	st.conns[STORY_SERVER_LEG].walk[WST_OUT].largest_frame_bytes = 7;
+	st.conns[STORY_SERVER_LEG].end->walk[WST_IN].largest_frame_bytes = 3 << 20;
+	st.conns[STORY_SERVER_LEG].end->walk[WST_OUT].largest_frame_bytes = 7;
 	story_close_frame(&st, false, 1009, NULL);
 	story_fin(&st, STORY_SERVER_LEG);
 	story_verdict(&st);
@@ -242,7 +242,7 @@ TEST(rules_close, too_big_quotes_size_and_direction)
 TEST(rules_close, illegal_frame_is_quoted)
 {
 	struct story st;
-	struct bad_frame *bad = &st.conns[STORY_SERVER_LEG].bad_frame;
+	struct bad_frame *bad = &st.parts[STORY_SERVER_LEG].frames.bad;
 
 	story_begin(&st, STORY_DIRECT);
 	*bad = (struct bad_frame){
@@ -268,7 +268,7 @@ TEST(rules_close, illegal_frame_long_ago)
 	struct story st;
 
 	story_begin(&st, STORY_DIRECT);
-	st.conns[STORY_SERVER_LEG].bad_frame = (struct bad_frame){
+	st.conns[STORY_SERVER_LEG].frames->bad = (struct bad_frame){
 		.kind = WST_FRAME_ILLEGAL,
 		.faults = WST_FAULT_RSV,
 		.ts_ns = STORY_END_NS - 9000 * STORY_MS,

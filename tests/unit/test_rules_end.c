@@ -76,10 +76,10 @@ static void proxy_closes_client_leg(struct story *st)
 {
 	struct conn *in = &st->conns[STORY_PROXY_IN], *browser = &st->conns[STORY_CLIENT_LEG];
 
-	in->closed_by_process = true;
-	in->closer = in->owner;
-	in->closer_ns = in->fin_out_ns = in->closed_ns = STORY_END_NS + 2 * STORY_MS;
-	browser->fin_in_ns = browser->closed_ns = STORY_END_NS + 3 * STORY_MS;
+	in->end->closed_by_process = true;
+	in->end->closer = *in->owner;
+	in->end->closer_ns = in->end->fin_out_ns = in->end->closed_ns = STORY_END_NS + 2 * STORY_MS;
+	browser->end->fin_in_ns = browser->end->closed_ns = STORY_END_NS + 3 * STORY_MS;
 }
 
 TEST(rules_end, proxy_hides_who_died)
@@ -117,7 +117,7 @@ TEST(rules_end, receiver_seen_before_sender)
 
 	story_begin(&st, STORY_DIRECT);
 	story_fin(&st, STORY_SERVER_LEG);
-	st.conns[STORY_CLIENT_LEG].fin_in_ns = STORY_END_NS - 1000;
+	st.conns[STORY_CLIENT_LEG].end->fin_in_ns = STORY_END_NS - 1000;
 	check_verdict(&st, "session.closed_without_close_frame", BY_SERVER);
 }
 
@@ -137,8 +137,8 @@ TEST(rules_end, lost_record_of_the_reset)
 	struct story st;
 
 	story_begin(&st, STORY_SERVER_ONLY);
-	st.conns[0].error = ECONNRESET;
-	st.conns[0].error_ns = st.conns[0].closed_ns = STORY_END_NS;
+	st.conns[0].end->error = ECONNRESET;
+	st.conns[0].end->error_ns = st.conns[0].end->closed_ns = STORY_END_NS;
 	check_verdict(&st, "session.peer_reset", BY_CLIENT);
 }
 
@@ -149,7 +149,7 @@ TEST(rules_end, timeouts_blame_the_network)
 
 	story_begin(&st, STORY_SERVER_ONLY);
 	c = story_timeout(&st, 0);
-	c->tcp.unacked_bytes = 10;
+	c->end->tcp.unacked_bytes = 10;
 	story_verdict(&st);
 	CHECK_STR(st.v.summary,
 		  "the client stopped acknowledging data until the kernel gave up (ETIMEDOUT)");
@@ -157,18 +157,18 @@ TEST(rules_end, timeouts_blame_the_network)
 
 	/* behind a proxy it is the proxy that falls silent */
 	story_begin(&st, STORY_PROXIED);
-	story_timeout(&st, STORY_BACKEND_LEG)->tcp.unacked_bytes = 10;
+	story_timeout(&st, STORY_BACKEND_LEG)->end->tcp.unacked_bytes = 10;
 	CHECK(strstr(story_verdict(&st)->summary, "the proxy stopped acknowledging") != NULL);
 	story_done(&st);
 
 	/* the keepalive timer's RST comes before its ETIMEDOUT */
 	story_begin(&st, STORY_CLIENT_ONLY);
 	c = story_timeout(&st, 0);
-	c->rst_out_ns = STORY_END_NS - 1000;
-	c->reset_active = true;
-	c->reset_reason = STORY_KEEPALIVE_TIMEOUT;
-	c->tcp.probes = 3;
-	c->tcp.flags = WST_TCP_KEEPALIVE;
+	c->end->rst_out_ns = STORY_END_NS - 1000;
+	c->end->reset_active = true;
+	c->end->reset_reason = STORY_KEEPALIVE_TIMEOUT;
+	c->end->tcp.probes = 3;
+	c->end->tcp.flags = WST_TCP_KEEPALIVE;
 	check_verdict(&st, "session.keepalive_timeout", BY_NETWORK);
 }
 
@@ -180,8 +180,8 @@ TEST(rules_end, zero_window_is_not_surely_the_network)
 
 	story_begin(&st, STORY_SERVER_ONLY);
 	c = story_timeout(&st, 0);
-	c->tcp.unacked_bytes = 10;
-	c->tcp.send_window = 0;
+	c->end->tcp.unacked_bytes = 10;
+	c->end->tcp.send_window = 0;
 	CHECK_EQ(story_verdict(&st)->confidence, CONFIDENCE_MEDIUM);
 	CHECK(story_evidence(&st, "zero_window") != NULL);
 	story_done(&st);
@@ -192,7 +192,7 @@ TEST(rules_end, reset_by_the_kernel_alone)
 	struct story st;
 
 	story_begin(&st, STORY_SERVER_ONLY);
-	st.conns[0].rst_out_ns = st.conns[0].closed_ns = STORY_END_NS;
+	st.conns[0].end->rst_out_ns = st.conns[0].end->closed_ns = STORY_END_NS;
 	check_verdict(&st, "session.unknown", BY_KERNEL);
 }
 
@@ -288,8 +288,8 @@ TEST(rules_end, exit_known_from_the_socket_alone)
 
 	story_begin(&st, STORY_DIRECT);
 	c = story_fin(&st, STORY_SERVER_LEG);
-	c->closer_exiting = true;
-	c->closer_exit_code = SIGABRT | 0x80;
+	c->end->closer_exiting = true;
+	c->end->closer_exit_code = SIGABRT | 0x80;
 	story_verdict(&st);
 	CHECK_STR(story_evidence(&st, "process_exit"), "pid 200 died of SIGABRT (6), core dumped");
 	check_verdict(&st, "session.process_crashed", BY_SERVER);
@@ -302,9 +302,9 @@ TEST(rules_end, refused_try_of_the_proxy)
 
 	story_begin(&st, STORY_PROXIED);
 	st.conns[STORY_PROXY_OUT].handshake.status = 502;
-	st.conns[STORY_PROXY_OUT].fin_in_ns = STORY_OPENED_NS;
+	st.conns[STORY_PROXY_OUT].end->fin_in_ns = STORY_OPENED_NS;
 	st.conns[STORY_BACKEND_LEG].handshake.status = 502;
-	st.conns[STORY_BACKEND_LEG].fin_out_ns = STORY_OPENED_NS;
+	st.conns[STORY_BACKEND_LEG].end->fin_out_ns = STORY_OPENED_NS;
 	story_fin(&st, STORY_CLIENT_LEG);
 	check_verdict(&st, "session.closed_without_close_frame", BY_CLIENT);
 }

@@ -13,7 +13,7 @@
 static struct wst_walk_facts *pings(struct story *st, unsigned int leg, int direction,
 				    uint64_t waited_ns)
 {
-	struct wst_walk_facts *w = &st->conns[leg].walk[direction];
+	struct wst_walk_facts *w = &st->conns[leg].end->walk[direction];
 
 	w->unanswered_pings = 1;
 	w->last_ping_ns = w->unanswered_since_ns = STORY_END_NS - waited_ns;
@@ -51,9 +51,9 @@ TEST(rules_path, a_pong_that_has_just_come_is_no_stall)
 
 	story_begin(&st, STORY_DIRECT);
 	c = story_rst(&st, STORY_SERVER_LEG, STORY_ABORT_ON_CLOSE);
-	c->walk[WST_OUT].last_ping_ns = STORY_END_NS - 120 * STORY_MS;
-	c->walk[WST_IN].last_pong_ns = STORY_END_NS - 100 * STORY_MS;
-	c->walk[WST_IN].flags |= WST_WALK_PONG_PENDING;
+	c->end->walk[WST_OUT].last_ping_ns = STORY_END_NS - 120 * STORY_MS;
+	c->end->walk[WST_IN].last_pong_ns = STORY_END_NS - 100 * STORY_MS;
+	c->end->walk[WST_IN].flags |= WST_WALK_PONG_PENDING;
 	check(&st, "session.aborted_with_unread_data", CONFIDENCE_HIGH);
 }
 
@@ -87,8 +87,8 @@ TEST(rules_path, a_close_frame_that_blames_the_heartbeat)
 
 	/* the pong had come, and was even read, just before the verdict fell */
 	story_begin(&st, STORY_DIRECT);
-	st.conns[STORY_SERVER_LEG].walk[WST_OUT].last_ping_ns = STORY_END_NS - SECONDS(20);
-	st.conns[STORY_SERVER_LEG].walk[WST_IN].last_pong_ns = STORY_END_NS - SECONDS(19);
+	st.conns[STORY_SERVER_LEG].end->walk[WST_OUT].last_ping_ns = STORY_END_NS - SECONDS(20);
+	st.conns[STORY_SERVER_LEG].end->walk[WST_IN].last_pong_ns = STORY_END_NS - SECONDS(19);
 	story_close_frame(&st, false, 1011, "keepalive ping timeout");
 	story_fin(&st, STORY_SERVER_LEG);
 	check(&st, "session.ping_timeout_own_stall", CONFIDENCE_HIGH);
@@ -107,7 +107,7 @@ TEST(rules_path, a_client_may_give_up_on_the_server)
 	story_begin(&st, STORY_DIRECT);
 	story_fin(&st, STORY_CLIENT_LEG);
 	pings(&st, STORY_CLIENT_LEG, WST_OUT, SECONDS(5));
-	st.conns[STORY_SERVER_LEG].tcp.unread_bytes = 40;
+	st.conns[STORY_SERVER_LEG].end->tcp.unread_bytes = 40;
 	story_verdict(&st);
 	CHECK(strstr(st.v.summary, "the server received the pings"));
 	CHECK(strstr(story_evidence(&st, "unread_data"), "chat-server"));
@@ -130,13 +130,13 @@ TEST(rules_path, gone_behind_a_proxy)
 	pings(&st, STORY_BACKEND_LEG, WST_OUT, SECONDS(5));
 	story_fin(&st, STORY_BACKEND_LEG);
 	c = &st.conns[STORY_PROXY_IN];
-	c->closing.ts_ns = c->closed_ns = c->fin_out_ns = STORY_END_NS + 2 * STORY_MS;
-	c->closed_by_process = true;
-	c->closer = c->owner;
-	c->closing.tcp = c->tcp;
-	c->closing.tcp.unacked_bytes = 12;
-	c->closing.tcp.timeouts = 4;
-	c->closing.tcp.last_segment_in_ns = STORY_END_NS - SECONDS(6);
+	c->end->closing.ts_ns = c->end->closed_ns = c->end->fin_out_ns = STORY_END_NS + 2 * STORY_MS;
+	c->end->closed_by_process = true;
+	c->end->closer = *c->owner;
+	c->end->closing.tcp = c->end->tcp;
+	c->end->closing.tcp.unacked_bytes = 12;
+	c->end->closing.tcp.timeouts = 4;
+	c->end->closing.tcp.last_segment_in_ns = STORY_END_NS - SECONDS(6);
 	check(&st, "session.ping_timeout_peer_gone", CONFIDENCE_HIGH);
 }
 
@@ -148,10 +148,10 @@ TEST(rules_path, engine_io_says_nothing_but_closes_empty)
 	for (int bytes = 1; bytes <= 2; bytes++) {
 		story_begin(&st, STORY_DIRECT);
 		for (unsigned int i = 0; i < 2; i++)
-			snprintf(st.conns[i].handshake.path, 32, "/socket.io/");
+			st.conns[i].handshake.path = "/socket.io/";
 		c = &st.conns[STORY_SERVER_LEG];
-		c->walk[WST_OUT].last_data_ns = STORY_END_NS - SECONDS(8);
-		c->walk[WST_OUT].last_data_bytes = (uint32_t)bytes;
+		c->end->walk[WST_OUT].last_data_ns = STORY_END_NS - SECONDS(8);
+		c->end->walk[WST_OUT].last_data_bytes = (uint32_t)bytes;
 		story_close_frame(&st, false, 0, NULL);
 		story_close_frame(&st, true, 0, NULL);
 		story_fin(&st, STORY_SERVER_LEG);
@@ -168,8 +168,8 @@ TEST(rules_path, who_does_not_read_may_close_too)
 	story_begin(&st, STORY_DIRECT);
 	story_fin(&st, STORY_CLIENT_LEG);
 	c = &st.conns[STORY_SERVER_LEG];
-	c->tcp.zero_window_since_ns = STORY_END_NS - SECONDS(8);
-	c->tcp.unsent_bytes = 5000;
+	c->end->tcp.zero_window_since_ns = STORY_END_NS - SECONDS(8);
+	c->end->tcp.unsent_bytes = 5000;
 	check(&st, "session.closed_without_close_frame", CONFIDENCE_HIGH);
 }
 
@@ -180,10 +180,10 @@ TEST(rules_path, large_segments_passed_before)
 
 	story_begin(&st, STORY_SERVER_ONLY);
 	c = story_timeout(&st, 0);
-	c->tcp.unacked_bytes = 14480;
-	c->tcp.timeouts = c->tcp.retransmits = 5;
-	c->tcp.resent_segment = c->tcp.largest_acked_segment = 1448;
-	c->tcp.busy_since_ns = STORY_END_NS - SECONDS(7);
+	c->end->tcp.unacked_bytes = 14480;
+	c->end->tcp.timeouts = c->end->tcp.retransmits = 5;
+	c->end->tcp.resent_segment = c->end->tcp.largest_acked_segment = 1448;
+	c->end->tcp.busy_since_ns = STORY_END_NS - SECONDS(7);
 	check(&st, "session.network_timeout", CONFIDENCE_HIGH);
 }
 
@@ -194,9 +194,9 @@ TEST(rules_path, drops_of_long_ago)
 
 	story_begin(&st, STORY_SERVER_ONLY);
 	c = story_fin(&st, 0);
-	c->drops = 3;
-	c->drop_reason = STORY_NETFILTER_DROP;
-	c->drop_ns = STORY_END_NS - SECONDS(60);
+	c->end->drops = 3;
+	c->end->drop_reason = STORY_NETFILTER_DROP;
+	c->end->drop_ns = STORY_END_NS - SECONDS(60);
 	check(&st, "session.closed_without_close_frame", CONFIDENCE_HIGH);
 }
 
@@ -208,22 +208,23 @@ TEST(rules_path, the_decision_counts_not_the_end)
 	struct wst_end_event *closing = ev_end(e, &SERVER), *end;
 	struct conn_snapshot at;
 
+	conn_init(&c);
 	closing->h.type = WST_EV_CLOSING;
 	closing->tcp.unacked_bytes = 40;
 	CHECK(!conn_at_close(&c, &at));
-	CHECK_EQ(conn_apply(&c, &closing->h), 0);
+	CHECK_EQ(conn_apply(&c, &closing->h, parts_interns()), 0);
 	CHECK(c.has_facts && !c.has_end);
-	CHECK_EQ(c.tcp.unacked_bytes, 40);
+	CHECK_EQ(c.end->tcp.unacked_bytes, 40);
 	events_pass_ms(e, 5000);
 	end = ev_end(e, &SERVER);
-	CHECK_EQ(conn_apply(&c, &end->h), 0);
-	CHECK(c.has_end && c.tcp.unacked_bytes == 0);
+	CHECK_EQ(conn_apply(&c, &end->h, parts_interns()), 0);
+	CHECK(c.has_end && c.end->tcp.unacked_bytes == 0);
 	CHECK(conn_at_close(&c, &at));
 	CHECK_EQ(at.tcp.unacked_bytes, 40);
 	CHECK_EQ(at.ts_ns, closing->h.ts_ns);
 	/* late: END has the last word */
-	CHECK_EQ(conn_apply(&c, &closing->h), 0);
-	CHECK_EQ(c.tcp.unacked_bytes, 0);
+	CHECK_EQ(conn_apply(&c, &closing->h, parts_interns()), 0);
+	CHECK_EQ(c.end->tcp.unacked_bytes, 0);
 	conn_release(&c);
 	events_free(e);
 }

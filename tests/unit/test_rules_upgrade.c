@@ -109,8 +109,8 @@ TEST(rules_upgrade, origin_against_host)
 		test_note("origin %s, host %s", rows[i].origin, rows[i].host);
 		story_begin(&st, STORY_SERVER_ONLY);
 		story_answered(&st, 403);
-		snprintf(hs(&st, 0)->origin, HANDSHAKE_TEXT, "%s", rows[i].origin);
-		snprintf(hs(&st, 0)->host, HANDSHAKE_TEXT, "%s", rows[i].host);
+		hs(&st, 0)->origin = rows[i].origin;
+		hs(&st, 0)->host = rows[i].host;
 		check_cause(&st, rows[i].cause, CONFIDENCE_HIGH);
 		story_done(&st);
 	}
@@ -122,7 +122,7 @@ TEST(rules_upgrade, origin_mismatch_shows_both)
 
 	story_begin(&st, STORY_SERVER_ONLY);
 	story_answered(&st, 403);
-	snprintf(hs(&st, 0)->host, HANDSHAKE_TEXT, "backend:3000");
+	hs(&st, 0)->host = "backend:3000";
 	story_verdict(&st);
 	CHECK_STR(story_evidence(&st, "origin_mismatch"),
 		  "Origin is https://chat.example, but the Host it saw is backend:3000");
@@ -155,7 +155,7 @@ TEST(rules_upgrade, redirects)
 		test_note("location %s", rows[i].location);
 		story_begin(&st, STORY_CLIENT_ONLY);
 		story_answered(&st, 302);
-		snprintf(hs(&st, 0)->location, HANDSHAKE_TEXT, "%s", rows[i].location);
+		hs(&st, 0)->location = rows[i].location;
 		check_cause(&st, rows[i].cause, rows[i].confidence);
 		story_done(&st);
 	}
@@ -167,7 +167,7 @@ TEST(rules_upgrade, wrong_version)
 
 	story_begin(&st, STORY_SERVER_ONLY);
 	story_answered(&st, 400);
-	snprintf(hs(&st, 0)->version, sizeof(hs(&st, 0)->version), "8");
+	hs(&st, 0)->version = "8";
 	check_cause(&st, "upgrade.not_a_websocket_request", CONFIDENCE_HIGH);
 	CHECK_STR(story_evidence(&st, "version"), "Sec-WebSocket-Version is 8, RFC 6455 has 13");
 	story_done(&st);
@@ -180,7 +180,7 @@ TEST(rules_upgrade, page_instead_of_socket)
 	story_begin(&st, STORY_SERVER_ONLY);
 	story_answered(&st, 200);
 	check_cause(&st, "upgrade.unexpected_status", CONFIDENCE_HIGH);
-	snprintf(hs(&st, 0)->content_type, sizeof(hs(&st, 0)->content_type), "Text/HTML");
+	hs(&st, 0)->content_type = "Text/HTML";
 	check_cause(&st, "upgrade.wrong_route", CONFIDENCE_HIGH);
 	story_done(&st);
 }
@@ -221,7 +221,7 @@ TEST(rules_upgrade, silence_that_is_not_read)
 	story_fin(&st, STORY_CLIENT_LEG);
 	check_cause(&st, "upgrade.no_response", CONFIDENCE_MEDIUM);
 	CHECK_STR(st.v.alternatives[0], "upgrade.client_gave_up");
-	st.conns[STORY_SERVER_LEG].tcp.unread_bytes = 100;
+	st.conns[STORY_SERVER_LEG].end->tcp.unread_bytes = 100;
 	check_cause(&st, "upgrade.no_response", CONFIDENCE_HIGH);
 	CHECK(story_evidence(&st, "unread_data") != NULL);
 	story_done(&st);
@@ -247,7 +247,7 @@ TEST(rules_upgrade, closed_unserved_with_request)
 
 	story_begin(&st, STORY_DIRECT);
 	story_unanswered(&st);
-	story_rst(&st, STORY_SERVER_LEG, STORY_ABORT_ON_CLOSE)->tcp.unread_bytes = 100;
+	story_rst(&st, STORY_SERVER_LEG, STORY_ABORT_ON_CLOSE)->end->tcp.unread_bytes = 100;
 	check_cause(&st, "connect.closed_unserved", CONFIDENCE_HIGH);
 	story_done(&st);
 }
@@ -258,8 +258,8 @@ TEST(rules_upgrade, fd_exhausted_names_the_server)
 
 	story_begin(&st, STORY_DIRECT);
 	story_unanswered(&st);
-	st.conns[STORY_SERVER_LEG].tcp.flags = WST_TCP_NEVER_ACCEPTED;
-	st.conns[STORY_SERVER_LEG].tcp.unread_bytes = 100;
+	st.conns[STORY_SERVER_LEG].end->tcp.flags = WST_TCP_NEVER_ACCEPTED;
+	st.conns[STORY_SERVER_LEG].end->tcp.unread_bytes = 100;
 	story_process(&st, STORY_SERVER_PID, 64, 64, "/");
 	story_fin(&st, STORY_CLIENT_LEG);
 	check_cause(&st, "connect.fd_exhausted", CONFIDENCE_HIGH);
@@ -276,8 +276,8 @@ TEST(rules_upgrade, never_accepted_with_room)
 
 	story_begin(&st, STORY_DIRECT);
 	story_unanswered(&st);
-	st.conns[STORY_SERVER_LEG].tcp.flags = WST_TCP_NEVER_ACCEPTED;
-	st.conns[STORY_SERVER_LEG].tcp.unread_bytes = 100;
+	st.conns[STORY_SERVER_LEG].end->tcp.flags = WST_TCP_NEVER_ACCEPTED;
+	st.conns[STORY_SERVER_LEG].end->tcp.unread_bytes = 100;
 	story_process(&st, STORY_SERVER_PID, 20, 1024, "/");
 	story_fin(&st, STORY_CLIENT_LEG);
 	check_cause(&st, "upgrade.no_response", CONFIDENCE_HIGH);
@@ -287,11 +287,13 @@ TEST(rules_upgrade, never_accepted_with_room)
 static void offer(struct story *st, const char *offered, const char *chosen)
 {
 	for (unsigned int i = 0; i < st->s.leg_count; i++) {
-		snprintf(hs(st, i)->subprotocols, HANDSHAKE_TEXT, "%s", offered);
-		snprintf(hs(st, i)->subprotocol, HANDSHAKE_TEXT, "%s", chosen);
+		hs(st, i)->subprotocols = offered;
+		hs(st, i)->subprotocol = chosen;
 		hs(st, i)->response_ns = STORY_END_NS - 2 * STORY_MS;
-		memset(st->conns[i].walk[0].frames, 0, sizeof(st->conns[i].walk[0].frames));
-		memset(st->conns[i].walk[1].frames, 0, sizeof(st->conns[i].walk[1].frames));
+		memset(st->conns[i].end->walk[0].frames, 0,
+		       sizeof(st->conns[i].end->walk[0].frames));
+		memset(st->conns[i].end->walk[1].frames, 0,
+		       sizeof(st->conns[i].end->walk[1].frames));
 	}
 }
 

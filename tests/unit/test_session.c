@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "events.h"
+#include "parts.h"
 #include "track/session.h"
 
 #define MS 1000000ull
@@ -26,14 +27,17 @@ static struct conn leg(const char *local, uint16_t local_port, const char *remot
 			     .server = server,
 			     .tgid = tgid,
 			     .netns = 1 };
+	static struct conn_parts pool[16];
+	static unsigned int used;
+	struct conn_parts *parts = &pool[used++ % 16];
 	struct conn c = { 0 };
 
+	conn_parts_give(parts, &c);
 	c.tuple = events_tuple(&side);
 	c.tuple_known = true;
-	c.owner = events_task(&side);
+	parts->owner = events_task(&side);
 	c.handshake.request_seen = true;
 	c.handshake.request_direction = server ? WST_IN : WST_OUT;
-	c.tcp.tls_alert_in = c.tcp.tls_alert_out = 255;
 	return c;
 }
 
@@ -236,7 +240,7 @@ TEST(session, stages)
 	c.conn[BROWSER].handshake.request_seen = true;
 	CHECK_EQ(session_stage(&c.s), STAGE_UPGRADE);
 	/* frames that the client sends before it has the answer */
-	c.conn[BROWSER].walk[WST_OUT].frames[1] = 3;
+	c.conn[BROWSER].end->walk[WST_OUT].frames[1] = 3;
 	CHECK_EQ(session_stage(&c.s), STAGE_UPGRADE);
 	answer(&c.conn[BROWSER], 403, 200);
 	CHECK_EQ(session_stage(&c.s), STAGE_UPGRADE);
@@ -244,7 +248,7 @@ TEST(session, stages)
 	CHECK_EQ(session_stage(&c.s), STAGE_SESSION);
 	/* the answer was lost, but the server sent frames */
 	c.conn[BROWSER].handshake.response_seen = false;
-	c.conn[BROWSER].walk[WST_IN].frames[2] = 1;
+	c.conn[BROWSER].end->walk[WST_IN].frames[2] = 1;
 	CHECK_EQ(session_stage(&c.s), STAGE_SESSION);
 }
 
@@ -265,17 +269,17 @@ TEST(session, due_when_all_legs_are_finished)
 	c.s.open_reported = true;
 	CHECK_EQ(session_next_ns(&c.s), 0);
 
-	c.conn[UPSTREAM].fin_in_ns = 2000;
+	c.conn[UPSTREAM].end->fin_in_ns = 2000;
 	session_refresh(&c.s, 20, 5000);
 	CHECK_EQ(c.s.ended_ns, 2000);
 	CHECK_EQ(session_next_ns(&c.s), 7000);
 	for (unsigned int i = 0; i < LEGS; i++)
-		c.conn[i].closed_ns = 2100 + i;
+		c.conn[i].end->closed_ns = 2100 + i;
 	session_refresh(&c.s, 20, 5000);
 	CHECK_EQ(c.s.ended_ns, 2000);
 	/* the proxy's worker may be about to leave, unless a Close frame says why it closed */
 	CHECK_EQ(session_next_ns(&c.s), 2103 + 20 * SESSION_PROXY_SETTLES);
-	c.conn[BACKEND].close[WST_OUT].seen = true;
+	c.conn[BACKEND].frames->close[WST_OUT].seen = true;
 	session_refresh(&c.s, 20, 5000);
 	CHECK_EQ(session_next_ns(&c.s), 2123);
 }

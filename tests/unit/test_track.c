@@ -165,7 +165,7 @@ TEST(track, lost_open)
 	t = track_of(e);
 	s = only_end(t, UINT64_MAX);
 	CHECK_EQ(s->legs[0]->tuple.local_port, SERVER.local_port);
-	CHECK_EQ(s->legs[0]->owner.tgid, SERVER.tgid);
+	CHECK_EQ(s->legs[0]->owner->tgid, SERVER.tgid);
 	CHECK_EQ(session_stage(s), STAGE_SESSION);
 	finish(t, s, e);
 }

@@ -53,11 +53,11 @@ TEST(track_facts, drops_and_full_queues)
 	s = only_end(t, UINT64_MAX);
 	CHECK_EQ(s->leg_count, 2);
 	for (int i = 0; i < 2; i++) {
-		CHECK_EQ(s->legs[i]->drops, 2);
-		CHECK_EQ(s->legs[i]->drop_reason, 8);
-		CHECK(s->legs[i]->backlog_overflow);
-		CHECK_EQ(s->legs[i]->backlog_limit, 128);
-		CHECK_EQ(s->legs[i]->listener.tgid, SERVER.tgid);
+		CHECK_EQ(s->legs[i]->end->drops, 2);
+		CHECK_EQ(s->legs[i]->end->drop_reason, 8);
+		CHECK(s->legs[i]->end->backlog_overflow);
+		CHECK_EQ(s->legs[i]->end->backlog_limit, 128);
+		CHECK_EQ(s->legs[i]->end->listener.tgid, SERVER.tgid);
 	}
 	finish(t, s, e);
 }
@@ -75,7 +75,7 @@ TEST(track_facts, notes_of_an_earlier_connection)
 	ev_fin_both(e, &CLIENT, true);
 	t = track_of(e);
 	s = only_end(t, UINT64_MAX);
-	CHECK_EQ(s->legs[0]->drops, 0);
+	CHECK_EQ(s->legs[0]->end->drops, 0);
 	finish(t, s, e);
 }
 

@@ -49,7 +49,7 @@ static bool any_leg(const struct facts *f, uint32_t open_flag, uint32_t tcp_flag
 	for (unsigned int i = 0; i < f->session->leg_count; i++) {
 		const struct conn *c = f->session->legs[i];
 
-		if (c->open_flags & open_flag || (c->has_facts && c->tcp.flags & tcp_flag))
+		if (c->open_flags & open_flag || (c->has_facts && c->end->tcp.flags & tcp_flag))
 			return true;
 	}
 	return false;

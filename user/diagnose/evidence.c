@@ -26,9 +26,9 @@ void evidence_add(struct evidence *ev, const char *fact, uint64_t ts_ns, const c
 
 const char *evidence_reset_reason(const struct facts *f, const struct conn *c)
 {
-	if (!c->rst_out_ns || c->reset_reason == WST_REASON_NONE)
+	if (!c->end->rst_out_ns || c->end->reset_reason == WST_REASON_NONE)
 		return NULL;
-	return track_reason_name(f->track, WST_NAME_RESET, c->reset_reason);
+	return track_reason_name(f->track, WST_NAME_RESET, c->end->reset_reason);
 }
 
 static const char *how_sentence(enum ended_by how)
@@ -56,7 +56,7 @@ static void add_reset_reason(struct evidence *ev, const struct facts *f)
 	const char *reason = evidence_reset_reason(f, f->end.conn);
 
 	if (reason)
-		evidence_add(ev, "reset_reason", f->end.conn->rst_out_ns,
+		evidence_add(ev, "reset_reason", f->end.conn->end->rst_out_ns,
 			     "the kernel gives %s as the reason of the RST", reason);
 }
 
@@ -80,7 +80,8 @@ void evidence_end(struct evidence *ev, const struct facts *f)
 	add_reset_reason(ev, f);
 	if (c->has_facts)
 		evidence_add(ev, "bytes", 0, "that socket had received %s and sent %s",
-			     format_bytes(in, c->tcp.bytes_in), format_bytes(out, c->tcp.bytes_out));
+			     format_bytes(in, c->end->tcp.bytes_in),
+			     format_bytes(out, c->end->tcp.bytes_out));
 }
 
 void evidence_sender(char *dst, size_t cap, const struct fatal_signal *s,
@@ -189,7 +190,7 @@ static uint32_t frames_of(const struct conn *c, int direction)
 	uint32_t sum = 0;
 
 	for (int opcode = 0; opcode < 6; opcode++)
-		sum += c->walk[direction].frames[opcode];
+		sum += c->end->walk[direction].frames[opcode];
 	return sum;
 }
 
@@ -213,13 +214,13 @@ void evidence_errno(struct evidence *ev, const struct conn *c)
 	uint32_t error = facts_errno(c);
 
 	if (error)
-		evidence_add(ev, "errno", c->error_ns, "the socket reported %s (%u)",
+		evidence_add(ev, "errno", c->end->error_ns, "the socket reported %s (%u)",
 			     name_of_errno(error), error);
 }
 
 static void add_queues(struct evidence *ev, const struct conn *c)
 {
-	const struct wst_tcp_facts *tcp = &c->tcp;
+	const struct wst_tcp_facts *tcp = &c->end->tcp;
 
 	if (tcp->unacked_bytes)
 		evidence_add(ev, "unacked_data", 0,
@@ -239,7 +240,7 @@ static void add_queues(struct evidence *ev, const struct conn *c)
 
 void evidence_path(struct evidence *ev, const struct conn *c)
 {
-	const struct wst_tcp_facts *tcp = &c->tcp;
+	const struct wst_tcp_facts *tcp = &c->end->tcp;
 	char silence[FORMAT_DURATION];
 	uint64_t end_ns = 0;
 
@@ -271,7 +272,7 @@ void evidence_heartbeat(struct evidence *ev, const struct facts *f)
 	if (p->pings)
 		evidence_add(ev, "unanswered_pings", p->ts_ns - p->waited_ns,
 			     "%s sent %u pings without a pong in %s%s",
-			     facts_name(who, f->session, p->giver, p->own ? &p->near->owner : NULL),
+			     facts_name(who, f->session, p->giver, p->own ? p->near->owner : NULL),
 			     p->pings, format_duration(time, p->waited_ns), fate_of_ping(p));
 	else if (p->by_data)
 		evidence_add(ev, "unanswered_data", p->ts_ns - p->waited_ns,

@@ -42,7 +42,7 @@ void evidence_failed_upstream(struct evidence *ev, const struct facts *f)
 		return;
 	evidence_add(ev, "backend_connect", failed->began_ns,
 		     "%s tried to connect to %s: %s, after %s and %s",
-		     facts_name(who, f->session, BY_PROXY, &session_gateway_leg(f->session)->owner),
+		     facts_name(who, f->session, BY_PROXY, session_gateway_leg(f->session)->owner),
 		     format_endpoint(target, failed->tuple.remote, failed->tuple.remote_port),
 		     how_it_failed(failed),
 		     format_duration(time, failed->ended_ns - failed->began_ns),

@@ -16,7 +16,7 @@ static const struct conn *counted_leg(const struct facts *f)
 /* Pings of one side: how often, on average. */
 static void add_pings(struct evidence *ev, const struct facts *f, const char *who, int direction)
 {
-	const struct wst_walk_facts *w = &counted_leg(f)->walk[direction];
+	const struct wst_walk_facts *w = &counted_leg(f)->end->walk[direction];
 	uint64_t opened_ns = f->session->opened_ns;
 	char period[FORMAT_DURATION];
 
@@ -32,7 +32,7 @@ void evidence_idle(struct evidence *ev, const struct facts *f)
 	const struct conn *c = counted_leg(f);
 	const struct pattern_sample *s = &f->crowd.sample;
 	char idle[FORMAT_DURATION], age[FORMAT_DURATION];
-	bool pinged = c->walk[WST_IN].frames[4] || c->walk[WST_OUT].frames[4];
+	bool pinged = c->end->walk[WST_IN].frames[4] || c->end->walk[WST_OUT].frames[4];
 
 	if (!s->ended_ns)
 		return;

@@ -8,8 +8,6 @@
 #include "diagnose/format.h"
 #include "diagnose/names.h"
 
-static const struct conn no_conn;
-
 enum session_stage facts_stage(const struct session *s)
 {
 	enum session_stage stage = session_stage(s);
@@ -76,14 +74,14 @@ enum initiator facts_far_party(const struct session *s, unsigned int leg)
 
 uint32_t facts_errno(const struct conn *c)
 {
-	if (c->error)
-		return c->error;
-	return c->has_facts ? c->tcp.error : 0;
+	if (c->end->error)
+		return c->end->error;
+	return c->has_facts ? c->end->tcp.error : 0;
 }
 
 static bool walk_is_whole(const struct conn *c, int direction)
 {
-	uint32_t flags = c->walk[direction].flags;
+	uint32_t flags = c->end->walk[direction].flags;
 
 	return c->has_facts && (flags & (WST_WALK_ON | WST_WALK_JOINED)) && !(flags & WST_WALK_LOST);
 }
@@ -107,13 +105,13 @@ const struct bad_frame *facts_bad_frame(const struct facts *f, enum wst_frame_ki
 	for (unsigned int i = 0; i < f->session->leg_count; i++) {
 		const struct conn *c = f->session->legs[i];
 
-		if (c->bad_frame.kind == kind &&
-		    (!found || c->bad_frame.ts_ns < found->bad_frame.ts_ns))
+		if (c->frames->bad.kind == kind &&
+		    (!found || c->frames->bad.ts_ns < found->frames->bad.ts_ns))
 			found = c;
 	}
 	if (ret_conn)
 		*ret_conn = found;
-	return found ? &found->bad_frame : NULL;
+	return found ? &found->frames->bad : NULL;
 }
 
 const char *facts_name(char dst[FACTS_NAME_BYTES], const struct session *s, enum initiator party,
@@ -158,6 +156,6 @@ const char *facts_name_answerer(char dst[FACTS_NAME_BYTES], const struct facts *
 		return facts_name(dst, s, BY_SERVER, NULL);
 	leg = (unsigned int)f->answer.origin_leg;
 	if (conn_is_server_side(s->legs[leg]))
-		return facts_name(dst, s, f->answer.by, &s->legs[leg]->owner);
+		return facts_name(dst, s, f->answer.by, s->legs[leg]->owner);
 	return name_far(dst, s, leg);
 }

@@ -13,7 +13,7 @@ static const struct close_frame *frame_on(const struct conn *c, bool from_client
 {
 	int direction = from_client ? conn_from_client(c) : conn_from_server(c);
 
-	return c->close[direction].seen ? &c->close[direction] : NULL;
+	return c->frames->close[direction].seen ? &c->frames->close[direction] : NULL;
 }
 
 /* The sighting nearest to the client. */
@@ -45,11 +45,11 @@ static uint64_t first_sighting_ns(const struct session *s, bool from_client)
 static bool surely_absent(const struct conn *c, bool from_client)
 {
 	int direction = from_client ? conn_from_client(c) : conn_from_server(c);
-	uint32_t flags = c->walk[direction].flags;
+	uint32_t flags = c->end->walk[direction].flags;
 
-	return c->has_end && !c->close[direction].seen && (flags & WST_WALK_ON) &&
+	return c->has_end && !c->frames->close[direction].seen && (flags & WST_WALK_ON) &&
 	       !(flags & (WST_WALK_LOST | WST_WALK_STOPPED | WST_WALK_INSIDE)) &&
-	       !(c->tcp.flags & WST_TCP_TLS_DATA);
+	       !(c->end->tcp.flags & WST_TCP_TLS_DATA);
 }
 
 /*

@@ -66,7 +66,7 @@ static uint64_t latest(uint64_t a, uint64_t b)
 /* The last sign of life in one direction before the decision to end it. */
 static uint64_t last_word_ns(const struct facts *f, const struct conn *c, int direction)
 {
-	const struct wst_walk_facts *w = &c->walk[direction];
+	const struct wst_walk_facts *w = &c->end->walk[direction];
 	uint64_t last_ns = w->last_payload_ns;
 
 	/* The Close frame is payload as well, and what is asked for is the time before it. */
@@ -103,7 +103,7 @@ uint32_t facts_messages(const struct facts *f, bool of_client)
 
 	if (!c)
 		return 0;
-	frames = c->walk[of_client ? conn_from_client(c) : conn_from_server(c)].frames;
+	frames = c->end->walk[of_client ? conn_from_client(c) : conn_from_server(c)].frames;
 	return frames[1] + frames[2];
 }
 
@@ -134,7 +134,7 @@ static void measure(struct facts *f)
 	s->value_ns[PATTERN_AGE] = since(s->ended_ns, f->session->opened_ns);
 	s->client_messages = facts_messages(f, true);
 	for (unsigned int i = 0; i < 12; i++)
-		s->frames += c->walk[i % 2].frames[i / 2];
+		s->frames += c->end->walk[i % 2].frames[i / 2];
 }
 
 static void find_proxy(struct facts *f)
@@ -150,12 +150,12 @@ static void find_proxy(struct facts *f)
 	crowd->closed_both = true;
 	for (unsigned int i = 0; i < f->session->leg_count; i++) {
 		const struct conn *c = f->session->legs[i];
-		bool late = c->closer_ns > f->end.ts_ns + AT_ONCE_NS;
+		bool late = c->end->closer_ns > f->end.ts_ns + AT_ONCE_NS;
 
-		if (c->owner.tgid != task->tgid)
+		if (c->owner->tgid != task->tgid)
 			continue;
 		closed++;
-		if (!c->closed_by_process || c->closer.tgid != task->tgid || late)
+		if (!c->end->closed_by_process || c->end->closer.tgid != task->tgid || late)
 			crowd->closed_both = false;
 	}
 	crowd->closed_both = crowd->closed_both && closed > 1;
@@ -186,7 +186,7 @@ static void find_quiet_drop(struct facts *f)
 	struct crowd_story *crowd = &f->crowd;
 	const struct conn *c = f->end.conn;
 
-	crowd->quiet_drop = !f->closing.frame && c->walk[WST_OUT].silence_ms >= QUIET_MS &&
+	crowd->quiet_drop = !f->closing.frame && c->end->walk[WST_OUT].silence_ms >= QUIET_MS &&
 			    (f->end.how == ENDED_TIMEOUT || (f->end.how == ENDED_RST_RECEIVED &&
 							     (f->end.outside || f->end.forged)));
 }

@@ -11,15 +11,13 @@
  */
 #define STOP_GRACE_NS (120ull * 1000000000)
 
-static const struct conn no_conn;
-
 bool facts_timed_out(const struct conn *c)
 {
 	/*
 	 * The keepalive and retransmission timers reset the connection first and report ETIMEDOUT
 	 * right after.
 	 */
-	return facts_errno(c) == ETIMEDOUT && !c->rst_in_ns && !c->reset_by_process;
+	return facts_errno(c) == ETIMEDOUT && !c->end->rst_in_ns && !c->end->reset_by_process;
 }
 
 static bool is_received(enum ended_by how)
@@ -91,7 +89,7 @@ static enum initiator connect_initiator(const struct conn *c)
 	case EADDRNOTAVAIL:
 		return BY_KERNEL;
 	case 0:
-		if (c->has_end && (c->tcp.flags & WST_TCP_NO_LOCAL_PORT))
+		if (c->has_end && (c->end->tcp.flags & WST_TCP_NO_LOCAL_PORT))
 			return BY_KERNEL;
 		/* Who stops waiting for an answer that never comes did not cause it. */
 		return c->syn_retransmits ? BY_NETWORK : BY_CLIENT;
@@ -119,7 +117,7 @@ static enum initiator initiator_of(const struct facts *f)
 	case ENDED_CONNECT_FAILED:
 		return connect_initiator(end->conn);
 	case ENDED_RST_SENT:
-		if (!end->conn->reset_by_process && !end->conn->closed_by_process)
+		if (!end->conn->end->reset_by_process && !end->conn->end->closed_by_process)
 			return BY_KERNEL;
 		return facts_owner(f->session, leg);
 	default:
@@ -153,7 +151,7 @@ const struct fatal_signal *facts_stop_signal(const struct process *p, uint64_t t
 
 const struct process *facts_server_process(const struct facts *f)
 {
-	const struct wst_task *owner = &f->server->owner;
+	const struct wst_task *owner = f->server->owner;
 
 	if (!owner->tgid || !conn_is_server_side(f->server))
 		return NULL;
@@ -162,21 +160,21 @@ const struct process *facts_server_process(const struct facts *f)
 
 static const struct wst_task *closing_task(const struct conn *c)
 {
-	if (c->closed_by_process && c->closer.tgid)
-		return &c->closer;
-	return c->owner.tgid ? &c->owner : NULL;
+	if (c->end->closed_by_process && c->end->closer.tgid)
+		return &c->end->closer;
+	return c->owner->tgid ? c->owner : NULL;
 }
 
 static void fill_exit(struct closer_story *closer, const struct conn *c)
 {
 	const struct process *p = closer->process;
 
-	closer->exiting = c->closed_by_process && c->closer_exiting;
+	closer->exiting = c->end->closed_by_process && c->end->closer_exiting;
 	closer->exited = closer->exiting || (p && p->exited);
 	if (!closer->exited)
 		return;
-	closer->exit_code = p && p->exited ? p->exit_code : c->closer_exit_code;
-	closer->exit_ns = p && p->exited ? p->exit_ns : c->closer_ns;
+	closer->exit_code = p && p->exited ? p->exit_code : c->end->closer_exit_code;
+	closer->exit_ns = p && p->exited ? p->exit_ns : c->end->closer_ns;
 	closer->died_of = closer->exit_code & 0x7f;
 }
 

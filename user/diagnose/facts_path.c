@@ -39,11 +39,10 @@ static bool says_any(const struct close_frame *frame, const char *const *words, 
 
 static void collect_protocol(struct facts *f)
 {
-	static const struct handshake none;
 	const struct answer_story *a = &f->answer;
 
-	f->protocol = protocol_recognise(a->request ? &a->request->handshake : &none,
-					 a->conn ? &a->conn->handshake : &none);
+	f->protocol = protocol_recognise(a->request ? &a->request->handshake : &no_conn.handshake,
+					 a->conn ? &a->conn->handshake : &no_conn.handshake);
 	if (f->closing.frame && f->closing.frame->has_code)
 		f->private_code = protocol_code_find(f->protocol, f->closing.code);
 }

@@ -44,7 +44,7 @@ static bool is_acceptor(const struct facts *f, const struct wst_task *task)
 static bool client_is_known(const struct facts *f)
 {
 	return conn_is_server_side(f->client) ||
-	       (f->client->owner.tgid && !is_acceptor(f, &f->client->owner));
+	       (f->client->owner->tgid && !is_acceptor(f, f->client->owner));
 }
 
 static struct incident *raise_incident(const struct facts *f, enum incident_kind kind, uint64_t key,
@@ -109,7 +109,7 @@ void observe_end(struct facts *f)
 		return;
 	remember(f, crowd->route_key, &crowd->sample);
 	remember(f, crowd->ends_key, &crowd->sample);
-	drop.value_ns[PATTERN_IDLE] = f->end.conn->walk[WST_OUT].silence_ms * 1000000ull;
+	drop.value_ns[PATTERN_IDLE] = f->end.conn->end->walk[WST_OUT].silence_ms * 1000000ull;
 	if (crowd->quiet_drop)
 		remember(f, crowd->drops_key, &drop);
 	facts_recall(f);
@@ -121,7 +121,7 @@ static uint64_t client_key(const struct facts *f)
 	uint64_t key = f->crowd.route_key;
 
 	if (!conn_is_server_side(c))
-		return key_add_number(key_add_number(key, c->owner.tgid), c->owner.start_ns);
+		return key_add_number(key_add_number(key, c->owner->tgid), c->owner->start_ns);
 	key = key_add(key, c->tuple.remote, sizeof(c->tuple.remote));
 	if (!f->answer.request)
 		return key;
@@ -154,7 +154,7 @@ static void watch_storm(const struct facts *f, const struct verdict *v, uint64_t
 	       conn_is_server_side(f->client) ? f->client->tuple.remote : f->client->tuple.local,
 	       sizeof(i->client_address));
 	if (!conn_is_server_side(f->client))
-		i->task = f->client->owner;
+		i->task = *f->client->owner;
 	i->comeback = v->habit.comeback;
 	i->pause_ns = v->habit.pause_ns;
 	i->cause = v->rule->id;
@@ -189,7 +189,7 @@ static void watch_failures(const struct facts *f, const struct verdict *v, struc
 	struct incident *i;
 
 	if (f->stage == STAGE_SESSION || v->close.initiator == BY_CLIENT || !failed.ts_ns ||
-	    (!conn_is_server_side(f->client) && is_acceptor(f, &f->client->owner)))
+	    (!conn_is_server_side(f->client) && is_acceptor(f, f->client->owner)))
 		return;
 	service_note_attempt(s, &failed);
 	rate = service_failures(s, failed.ts_ns);
@@ -238,7 +238,7 @@ static struct service_port served_by(const struct facts *f, const struct wst_tas
 	for (unsigned int i = 0; i < f->session->leg_count; i++) {
 		const struct conn *c = f->session->legs[i];
 
-		if (c->owner.tgid != task->tgid || !conn_is_server_side(c) || !c->tuple_known)
+		if (c->owner->tgid != task->tgid || !conn_is_server_side(c) || !c->tuple_known)
 			continue;
 		at.netns = c->tuple.netns;
 		at.port = c->tuple.local_port;

@@ -34,7 +34,7 @@ static enum confidence ports_exhausted(const struct facts *f, struct evidence *e
 {
 	const struct conn *c = f->client;
 
-	if (!c->has_end || !(c->tcp.flags & WST_TCP_NO_LOCAL_PORT))
+	if (!c->has_end || !(c->end->tcp.flags & WST_TCP_NO_LOCAL_PORT))
 		return CONFIDENCE_NONE;
 	evidence_add(ev, "no_local_port", f->end.ts_ns,
 		     "connect() found no free local port: no SYN was sent");
@@ -49,7 +49,7 @@ static bool is_tls_failure(uint8_t alert)
 
 static enum confidence tls_failed(const struct facts *f, struct evidence *ev)
 {
-	const struct wst_tcp_facts *tcp = &f->client->tcp;
+	const struct wst_tcp_facts *tcp = &f->client->end->tcp;
 	bool sent = is_tls_failure(tcp->tls_alert_out);
 	uint8_t alert = sent ? tcp->tls_alert_out : tcp->tls_alert_in;
 
@@ -65,12 +65,13 @@ static enum confidence tls_failed(const struct facts *f, struct evidence *ev)
 static enum confidence firewall_dropped(const struct facts *f, struct evidence *ev)
 {
 	const struct conn *c = f->client;
-	const char *reason = track_reason_name(f->track, WST_NAME_DROP, c->drop_reason);
+	const char *reason = track_reason_name(f->track, WST_NAME_DROP, c->end->drop_reason);
 
-	if (c->established_ns || !c->drops || !reason || !strstr(reason, "NETFILTER"))
+	if (c->established_ns || !c->end->drops || !reason || !strstr(reason, "NETFILTER"))
 		return CONFIDENCE_NONE;
-	evidence_add(ev, "packet_drop", c->drop_ns,
-		     "this host dropped %u packets of the connection, reason %s", c->drops, reason);
+	evidence_add(ev, "packet_drop", c->end->drop_ns,
+		     "this host dropped %u packets of the connection, reason %s", c->end->drops,
+		     reason);
 	add_syns(ev, f);
 	return CONFIDENCE_HIGH;
 }
@@ -79,12 +80,12 @@ static enum confidence backlog_overflow(const struct facts *f, struct evidence *
 {
 	const struct conn *c = f->client;
 
-	if (!c->backlog_overflow)
+	if (!c->end->backlog_overflow)
 		return CONFIDENCE_NONE;
 	evidence_add(ev, "accept_queue_full", 0,
 		     "a SYN met %u connections waiting in an accept queue of %u, of %.*s (pid %u)",
-		     c->backlog_queued, c->backlog_limit, WST_COMM_LEN, c->listener.comm,
-		     c->listener.tgid);
+		     c->end->backlog_queued, c->end->backlog_limit, WST_COMM_LEN,
+		     c->end->listener.comm, c->end->listener.tgid);
 	add_syns(ev, f);
 	return CONFIDENCE_HIGH;
 }
@@ -121,7 +122,7 @@ static enum confidence refused(const struct facts *f, struct evidence *ev)
 /* The errno is not seen; nothing but the search for a route comes between the call and the SYN. */
 static enum confidence no_route(const struct facts *f, struct evidence *ev)
 {
-	if (!f->client->has_end || !(f->client->tcp.flags & WST_TCP_NO_ROUTE))
+	if (!f->client->has_end || !(f->client->end->tcp.flags & WST_TCP_NO_ROUTE))
 		return CONFIDENCE_NONE;
 	evidence_add(ev, "no_syn", f->client->connect_ns,
 		     "connect() failed before a SYN was sent, and the socket was closed");
@@ -145,7 +146,7 @@ static enum confidence unreachable(const struct facts *f, struct evidence *ev)
 static enum confidence timed_out(const struct facts *f, struct evidence *ev)
 {
 	const struct conn *c = f->client;
-	bool silent = c->has_end && c->tcp.last_segment_in_ns == 0;
+	bool silent = c->has_end && c->end->tcp.last_segment_in_ns == 0;
 	bool gave_up = facts_errno(c) == ETIMEDOUT;
 
 	if (f->end.leg < 0 || c->established_ns || conn_is_server_side(c) ||
@@ -165,7 +166,8 @@ static enum confidence fd_exhausted(const struct facts *f, struct evidence *ev)
 	const struct conn *c = f->server;
 	const struct process *p = facts_server_process(f);
 
-	bool waited = c->never_accepted || (c->has_end && c->tcp.flags & WST_TCP_NEVER_ACCEPTED);
+	bool waited = c->end->never_accepted ||
+		      (c->has_end && c->end->tcp.flags & WST_TCP_NEVER_ACCEPTED);
 
 	if (!waited || !p || !p->fds_limit || p->fds_used + FD_MARGIN < p->fds_limit)
 		return CONFIDENCE_NONE;
@@ -181,18 +183,19 @@ static enum confidence fd_exhausted(const struct facts *f, struct evidence *ev)
 /* The acceptor's own socket: closed by its process with nothing sent and nothing read. */
 static bool acceptor_closed(const struct conn *c)
 {
-	return c->has_end && conn_is_server_side(c) && !(c->tcp.flags & WST_TCP_NEVER_ACCEPTED) &&
-	       c->tcp.bytes_out == 0 && c->tcp.unsent_bytes == 0 && c->tcp.unacked_bytes == 0 &&
-	       c->tcp.unread_bytes == c->tcp.bytes_in;
+	return c->has_end && conn_is_server_side(c) &&
+	       !(c->end->tcp.flags & WST_TCP_NEVER_ACCEPTED) && c->end->tcp.bytes_out == 0 &&
+	       c->end->tcp.unsent_bytes == 0 && c->end->tcp.unacked_bytes == 0 &&
+	       c->end->tcp.unread_bytes == c->end->tcp.bytes_in;
 }
 
 static enum confidence closed_unserved(const struct facts *f, struct evidence *ev)
 {
 	const struct conn *c = f->end.conn;
-	bool passes_on = c->tcp.bytes_out == 0 && conn_is_server_side(c) && c->has_end &&
+	bool passes_on = c->end->tcp.bytes_out == 0 && conn_is_server_side(c) && c->has_end &&
 			 facts_failed_upstream(f);
-	bool from_far = f->end.outside && !conn_is_server_side(c) && c->tcp.bytes_in == 0 &&
-			c->tcp.bytes_out == 0 && c->has_end;
+	bool from_far = f->end.outside && !conn_is_server_side(c) && c->end->tcp.bytes_in == 0 &&
+			c->end->tcp.bytes_out == 0 && c->has_end;
 
 	if (!c->established_ns || f->end.by == BY_CLIENT || f->end.by == BY_NETWORK ||
 	    f->end.by == BY_KERNEL || !(acceptor_closed(c) || passes_on || from_far))

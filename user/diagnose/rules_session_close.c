@@ -30,7 +30,7 @@ static bool ended_soon_after(const struct facts *f, uint64_t ts_ns)
 
 static bool was_in_sync(const struct conn *c, uint8_t direction)
 {
-	return !(c->open_flags & WST_OPEN_MIDSTREAM) && c->walk[direction].losses == 0;
+	return !(c->open_flags & WST_OPEN_MIDSTREAM) && c->end->walk[direction].losses == 0;
 }
 
 static enum confidence http_in_stream(const struct facts *f, struct evidence *ev)

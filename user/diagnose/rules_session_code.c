@@ -20,7 +20,7 @@ static void add_largest(struct evidence *ev, const struct facts *f)
 {
 	bool to_server = f->closing.sender != BY_CLIENT;
 	const struct conn *c = to_server ? f->server : f->client;
-	uint64_t largest = c->walk[to_server ? conn_from_client(c) : conn_from_server(c)]
+	uint64_t largest = c->end->walk[to_server ? conn_from_client(c) : conn_from_server(c)]
 				   .largest_frame_bytes;
 	char bytes[FORMAT_BYTES];
 

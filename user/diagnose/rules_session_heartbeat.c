@@ -31,7 +31,7 @@ static void add_unread(struct evidence *ev, const struct facts *f)
 	evidence_add(ev, "pong_unread", p->ts_ns - p->answered_for_ns,
 		     "the answer to the last ping had arrived %s before %s gave up%s",
 		     format_duration(time, p->answered_for_ns),
-		     facts_name(who, f->session, p->giver, &p->near->owner),
+		     facts_name(who, f->session, p->giver, p->near->owner),
 		     p->answer_read ? "" : ", and lay unread in its receive queue");
 	if (p->at_near.tcp.unread_bytes)
 		evidence_add(ev, "unread_data", 0, "%u bytes received were not read by the process",
@@ -41,7 +41,7 @@ static void add_unread(struct evidence *ev, const struct facts *f)
 /* Sessions of one process that stall together stall because of it. */
 static void add_siblings(struct evidence *ev, const struct facts *f)
 {
-	const struct wst_task *owner = &f->path.near->owner;
+	const struct wst_task *owner = f->path.near->owner;
 	const struct process *p = process_find(track_processes(f->track), owner->tgid,
 					       owner->start_ns);
 
@@ -137,7 +137,7 @@ static void add_culprit(struct evidence *ev, const struct facts *f)
 			continue;
 		evidence_add(ev, "unread_data", 0,
 			     "%s, at the other end, had not read %u bytes that it had received",
-			     facts_name(who, s, facts_owner(s, i), &c->owner), at.tcp.unread_bytes);
+			     facts_name(who, s, facts_owner(s, i), c->owner), at.tcp.unread_bytes);
 	}
 }
 

@@ -29,7 +29,8 @@
 
 static const char *drop_reason(const struct facts *f, const struct conn *c)
 {
-	return c->drops ? track_reason_name(f->track, WST_NAME_DROP, c->drop_reason) : NULL;
+	return c->end->drops ? track_reason_name(f->track, WST_NAME_DROP, c->end->drop_reason) :
+			       NULL;
 }
 
 static bool by_netfilter(const struct facts *f, const struct conn *c)
@@ -50,9 +51,9 @@ static bool by_routing(const struct facts *f, const struct conn *c)
 static void add_drops(struct evidence *ev, const struct facts *f, const struct conn *c)
 {
 	evidence_add(
-		ev, "packet_drop", c->drop_ns,
+		ev, "packet_drop", c->end->drop_ns,
 		"this host dropped %u packets of the connection, the last one for the reason %s",
-		c->drops, drop_reason(f, c));
+		c->end->drops, drop_reason(f, c));
 }
 
 /* The drops are what broke it: nothing has come in since, or what is sent does not arrive. */
@@ -64,10 +65,10 @@ static bool drops_broke(const struct facts *f, const struct conn *c)
 
 	/* still open: what its peer sent in vain may have been dropped on the way to it */
 	if (!conn_at_close(c, &at))
-		return p->stuck >= 0 && c->drop_ns > p->at_stuck.tcp.busy_since_ns;
+		return p->stuck >= 0 && c->end->drop_ns > p->at_stuck.tcp.busy_since_ns;
 	stuck = (at.tcp.unacked_bytes || at.tcp.unsent_bytes) && (at.tcp.timeouts || at.tcp.probes);
-	return c->drop_ns > at.tcp.last_segment_in_ns ||
-	       (stuck && c->drop_ns > at.tcp.busy_since_ns);
+	return c->end->drop_ns > at.tcp.last_segment_in_ns ||
+	       (stuck && c->end->drop_ns > at.tcp.busy_since_ns);
 }
 
 static const struct conn *find_dropped(const struct facts *f,
@@ -76,7 +77,7 @@ static const struct conn *find_dropped(const struct facts *f,
 	for (unsigned int i = 0; i < f->session->leg_count; i++) {
 		const struct conn *c = f->session->legs[i];
 
-		if (by(f, c) && c->drops >= 2 && drops_broke(f, c))
+		if (by(f, c) && c->end->drops >= 2 && drops_broke(f, c))
 			return c;
 	}
 	return NULL;
@@ -100,8 +101,8 @@ static enum confidence firewall_dropped(const struct facts *f, struct evidence *
 static enum confidence firewall_reset(const struct facts *f, struct evidence *ev)
 {
 	const struct conn *c = f->end.conn;
-	bool echo = by_netfilter(f, c) && f->end.ts_ns >= c->drop_ns &&
-		    f->end.ts_ns - c->drop_ns <= RESET_AFTER_DROP_NS;
+	bool echo = by_netfilter(f, c) && f->end.ts_ns >= c->end->drop_ns &&
+		    f->end.ts_ns - c->end->drop_ns <= RESET_AFTER_DROP_NS;
 
 	if (f->closing.frame || f->end.how != ENDED_RST_RECEIVED || !(f->end.forged || echo))
 		return CONFIDENCE_NONE;
@@ -205,7 +206,7 @@ static void add_full(struct evidence *ev, const struct facts *f)
 
 static enum confidence zero_window_timeout(const struct facts *f, struct evidence *ev)
 {
-	const struct wst_tcp_facts *tcp = &f->end.conn->tcp;
+	const struct wst_tcp_facts *tcp = &f->end.conn->end->tcp;
 
 	if (f->end.how != ENDED_TIMEOUT || !f->end.conn->has_facts || tcp->send_window ||
 	    !(tcp->unsent_bytes || tcp->unacked_bytes))

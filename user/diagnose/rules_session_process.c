@@ -59,7 +59,7 @@ static enum confidence service_restart(const struct facts *f, struct evidence *e
 	evidence_process(ev, f);
 	stop = facts_stop_signal(p, closing->frame->ts_ns);
 	if (stop && stop != f->closer.stop)
-		evidence_signal(ev, stop, &f->server->owner);
+		evidence_signal(ev, stop, f->server->owner);
 	return CONFIDENCE_HIGH;
 }
 

@@ -33,7 +33,7 @@ static bool aborted(const struct facts *f)
 	const struct conn *c = f->end.conn;
 
 	return f->closer.task && !f->closer.exiting &&
-	       (c->closed_by_process || c->reset_by_process) &&
+	       (c->end->closed_by_process || c->end->reset_by_process) &&
 	       (f->end.how == ENDED_RST_SENT || f->end.how == ENDED_ABORTED);
 }
 
@@ -43,7 +43,7 @@ static enum confidence aborted_with_unread_data(const struct facts *f, struct ev
 	bool named = reason_is(f, "TCP_ABORT_ON_CLOSE");
 
 	if (!aborted(f) || !no_close_frame(f) ||
-	    (!named && (evidence_reset_reason(f, c) || !c->tcp.unread_bytes)))
+	    (!named && (evidence_reset_reason(f, c) || !c->end->tcp.unread_bytes)))
 		return CONFIDENCE_NONE;
 	add_all(ev, f);
 	return named ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
@@ -53,7 +53,7 @@ static enum confidence aborted_by_application(const struct facts *f, struct evid
 {
 	bool named = reason_is(f, "TCP_ABORT_ON_LINGER") ||
 		     reason_is(f, "TCP_DISCONNECT_WITH_DATA");
-	bool linger = f->end.conn->has_end && (f->end.conn->tcp.flags & WST_TCP_LINGER0);
+	bool linger = f->end.conn->has_end && (f->end.conn->end->tcp.flags & WST_TCP_LINGER0);
 
 	if (!aborted(f) || !no_close_frame(f))
 		return CONFIDENCE_NONE;
@@ -68,8 +68,8 @@ static enum confidence aborted_by_application(const struct facts *f, struct evid
  */
 static bool path_is_suspect(const struct conn *c)
 {
-	return c->has_facts && (c->tcp.timeouts > 0 || c->tcp.probes > 0) &&
-	       (c->tcp.unacked_bytes > 0 || c->tcp.probes > 0);
+	return c->has_facts && (c->end->tcp.timeouts > 0 || c->end->tcp.probes > 0) &&
+	       (c->end->tcp.unacked_bytes > 0 || c->end->tcp.probes > 0);
 }
 
 /* A silence of so many seconds before it may be a timer: its repetition would tell. */
@@ -98,25 +98,26 @@ static enum confidence network_timeout(const struct facts *f, struct evidence *e
 	/*
 	 * Unsent: this host could not even send them, and the kernel counts its attempts as probes.
 	 */
-	if (f->end.how != ENDED_TIMEOUT ||
-	    (c->has_end && !c->tcp.unacked_bytes && !c->tcp.unsent_bytes && !c->tcp.timeouts))
+	if (f->end.how != ENDED_TIMEOUT || (c->has_end && !c->end->tcp.unacked_bytes &&
+					    !c->end->tcp.unsent_bytes && !c->end->tcp.timeouts))
 		return CONFIDENCE_NONE;
 	add_all(ev, f);
 	/* A window of zero is a peer that does not read, not a path that is broken. */
-	return c->has_end && c->tcp.unacked_bytes && c->tcp.send_window ? CONFIDENCE_HIGH :
-									  CONFIDENCE_MEDIUM;
+	return c->has_end && c->end->tcp.unacked_bytes && c->end->tcp.send_window ?
+		       CONFIDENCE_HIGH :
+		       CONFIDENCE_MEDIUM;
 }
 
 static enum confidence keepalive_timeout(const struct facts *f, struct evidence *ev)
 {
 	const struct conn *c = f->end.conn;
-	bool probed = c->tcp.probes && (c->tcp.flags & WST_TCP_KEEPALIVE);
+	bool probed = c->end->tcp.probes && (c->end->tcp.flags & WST_TCP_KEEPALIVE);
 
-	if (f->end.how != ENDED_TIMEOUT || !c->has_end || c->tcp.unacked_bytes ||
-	    c->tcp.unsent_bytes)
+	if (f->end.how != ENDED_TIMEOUT || !c->has_end || c->end->tcp.unacked_bytes ||
+	    c->end->tcp.unsent_bytes)
 		return CONFIDENCE_NONE;
 	add_all(ev, f);
-	return (probed || reason_is(f, "TCP_KEEPALIVE_TIMEOUT")) && c->tcp.send_window ?
+	return (probed || reason_is(f, "TCP_KEEPALIVE_TIMEOUT")) && c->end->tcp.send_window ?
 		       CONFIDENCE_HIGH :
 		       CONFIDENCE_MEDIUM;
 }

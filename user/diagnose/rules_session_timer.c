@@ -220,7 +220,7 @@ static enum confidence rejected_after_open(const struct facts *f, struct evidenc
 /* The silence that our first unanswered bytes ended. */
 static uint64_t silence_ns(const struct facts *f)
 {
-	return f->end.conn->walk[WST_OUT].silence_ms * 1000000ull;
+	return f->end.conn->end->walk[WST_OUT].silence_ms * 1000000ull;
 }
 
 static enum confidence silent_drop(const struct facts *f, struct evidence *ev)
@@ -231,7 +231,7 @@ static enum confidence silent_drop(const struct facts *f, struct evidence *ev)
 	char silence[FORMAT_DURATION];
 
 	/* Once, it may be any of the reasons for which a peer goes away. */
-	if (!f->crowd.quiet_drop || c->drops ||
+	if (!f->crowd.quiet_drop || c->end->drops ||
 	    (!repeats && (!reset || silence_ns(f) < SILENCE_ALONE_NS)))
 		return CONFIDENCE_NONE;
 	evidence_add(ev, "silence", f->end.ts_ns,

@@ -29,8 +29,9 @@ static uint64_t waited_ns(const struct facts *f)
 /* The request is in the hands of the server's kernel: its socket saw it, or it was acknowledged. */
 static bool was_delivered(const struct conn *c)
 {
-	return conn_is_server_side(c) || (c->has_end && c->tcp.bytes_out > 0 &&
-					  c->tcp.unacked_bytes == 0 && c->tcp.unsent_bytes == 0);
+	return conn_is_server_side(c) ||
+	       (c->has_end && c->end->tcp.bytes_out > 0 && c->end->tcp.unacked_bytes == 0 &&
+		c->end->tcp.unsent_bytes == 0);
 }
 
 static void add_waiting(struct evidence *ev, const struct facts *f)
@@ -51,7 +52,7 @@ static void add_waiting(struct evidence *ev, const struct facts *f)
 static enum confidence no_response(const struct facts *f, struct evidence *ev)
 {
 	const struct conn *c = f->answer.last_request;
-	bool unread = c && conn_is_server_side(c) && c->has_end && c->tcp.unread_bytes > 0;
+	bool unread = c && conn_is_server_side(c) && c->has_end && c->end->tcp.unread_bytes > 0;
 	bool closed = is_server(f->end.by) && f->end.how != ENDED_CONNECT_FAILED;
 
 	if (!c || f->answer.conn || f->end.leg < 0 ||
@@ -81,7 +82,7 @@ static bool client_left_at_once(const struct facts *f, uint64_t *ret_after_ns)
 
 	if (!opened_ns || f->end.by != BY_CLIENT || f->end.ts_ns < opened_ns || !c->has_end)
 		return false;
-	frames = c->walk[conn_from_client(c)].frames;
+	frames = c->end->walk[conn_from_client(c)].frames;
 	*ret_after_ns = f->end.ts_ns - opened_ns;
 	return frames[0] + frames[1] + frames[2] == 0;
 }
@@ -89,7 +90,7 @@ static bool client_left_at_once(const struct facts *f, uint64_t *ret_after_ns)
 /* A round trip and the time that a busy client takes to look at the answer. */
 static uint64_t round_trip_ns(const struct facts *f)
 {
-	return 250000000ull + 2000ull * f->answer.conn->tcp.srtt_us;
+	return 250000000ull + 2000ull * f->answer.conn->end->tcp.srtt_us;
 }
 
 static enum confidence bad_accept(const struct facts *f, struct evidence *ev)

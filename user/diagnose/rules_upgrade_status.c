@@ -38,7 +38,7 @@ static void add_backend(struct evidence *ev, const struct facts *f, const struct
 
 	evidence_add(
 		ev, "backend_leg", ts_ns, "%s got the request and did not answer: %s, %s",
-		facts_name(who, f->session, BY_SERVER, conn_is_server_side(c) ? &c->owner : NULL),
+		facts_name(who, f->session, BY_SERVER, conn_is_server_side(c) ? c->owner : NULL),
 		ended_by_name(how),
 		facts_errno(c) ? name_of_errno(facts_errno(c)) : "no socket error");
 }

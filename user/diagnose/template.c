@@ -98,14 +98,14 @@ static void fill_comm(char dst[WORD_BYTES], const struct facts *f)
 
 static void fill_server(char dst[WORD_BYTES], const struct facts *f)
 {
-	fill_task(dst, conn_is_server_side(f->server) ? &f->server->owner : NULL, "the server");
+	fill_task(dst, conn_is_server_side(f->server) ? f->server->owner : NULL, "the server");
 }
 
 static void fill_giver(char dst[WORD_BYTES], const struct facts *f)
 {
 	const struct path_story *p = &f->path;
 
-	facts_name(dst, f->session, p->giver, p->own ? &p->near->owner : NULL);
+	facts_name(dst, f->session, p->giver, p->own ? p->near->owner : NULL);
 }
 
 static void fill_giver_role(char dst[WORD_BYTES], const struct facts *f)

@@ -50,7 +50,7 @@ static void fill_half(char dst[WORD_BYTES], const struct facts *f)
 
 static void fill_silence(char dst[WORD_BYTES], const struct facts *f)
 {
-	format_seconds(dst, f->end.conn->walk[WST_OUT].silence_ms * 1000000ull);
+	format_seconds(dst, f->end.conn->end->walk[WST_OUT].silence_ms * 1000000ull);
 }
 
 static void fill_knob(char dst[WORD_BYTES], const struct facts *f)
@@ -69,7 +69,7 @@ static void fill_shutdown_knob(char dst[WORD_BYTES], const struct facts *f)
 static void fill_pings(char dst[WORD_BYTES], const struct facts *f)
 {
 	const struct conn *c = f->end.conn;
-	const struct wst_walk_facts *w = &c->walk[conn_from_server(c)];
+	const struct wst_walk_facts *w = &c->end->walk[conn_from_server(c)];
 	uint64_t opened_ns = f->session->opened_ns;
 	char period[FORMAT_DURATION];
 

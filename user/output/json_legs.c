@@ -34,10 +34,11 @@ static const char *known(const char *text)
 
 void json_add_session(struct json *j, cJSON *line, const struct facts *f, bool ended)
 {
-	static const struct handshake none;
 	const struct session *s = f->session;
-	const struct handshake *request = f->answer.request ? &f->answer.request->handshake : &none;
-	const struct handshake *answer = f->answer.conn ? &f->answer.conn->handshake : &none;
+	const struct handshake *request = f->answer.request ? &f->answer.request->handshake :
+							      &no_conn.handshake;
+	const struct handshake *answer = f->answer.conn ? &f->answer.conn->handshake :
+							  &no_conn.handshake;
 	struct endpoints e = message_endpoints(s);
 	cJSON *o = json_object(j, line, "session");
 	char id[TEXT_ID], subprotocol[HANDSHAKE_TEXT];
@@ -69,14 +70,14 @@ static void add_process(struct json *j, cJSON *leg, const struct facts *f, const
 {
 	cJSON *o;
 
-	if (!c->owner.tgid) {
+	if (!c->owner->tgid) {
 		json_null(j, leg, "process");
 		return;
 	}
 	o = json_object(j, leg, "process");
-	json_number(j, o, "pid", c->owner.tgid);
-	json_bytes(j, o, "comm", c->owner.comm, strnlen(c->owner.comm, WST_COMM_LEN));
-	json_add_container(j, leg, track_processes(f->track), &c->owner);
+	json_number(j, o, "pid", c->owner->tgid);
+	json_bytes(j, o, "comm", c->owner->comm, strnlen(c->owner->comm, WST_COMM_LEN));
+	json_add_container(j, leg, track_processes(f->track), c->owner);
 }
 
 static void add_reset_reason(struct json *j, cJSON *tcp, const struct facts *f, const struct conn *c)
@@ -84,8 +85,8 @@ static void add_reset_reason(struct json *j, cJSON *tcp, const struct facts *f, 
 	const char *name = evidence_reset_reason(f, c);
 	char number[24];
 
-	if (!name && c->rst_out_ns && c->reset_reason != WST_REASON_NONE) {
-		snprintf(number, sizeof(number), "%u", c->reset_reason);
+	if (!name && c->end->rst_out_ns && c->end->reset_reason != WST_REASON_NONE) {
+		snprintf(number, sizeof(number), "%u", c->end->reset_reason);
 		name = number;
 	}
 	json_text(j, tcp, "reset_reason", name);
@@ -128,7 +129,7 @@ static void add_tcp(struct json *j, cJSON *leg, const struct facts *f, const str
 	add_reset_reason(j, o, f, c);
 	add_errno(j, o, c);
 	if (c->has_facts)
-		add_counters(j, o, &c->tcp);
+		add_counters(j, o, &c->end->tcp);
 }
 
 static void add_opcodes(struct json *j, cJSON *o, const char *key, const struct wst_walk_facts *w)
@@ -156,8 +157,8 @@ static uint64_t idle_ns(const struct conn *c)
 	uint64_t last_ns = c->established_ns, end_ns = 0;
 
 	for (int i = 0; i < 2; i++)
-		if (c->walk[i].last_payload_ns > last_ns)
-			last_ns = c->walk[i].last_payload_ns;
+		if (c->end->walk[i].last_payload_ns > last_ns)
+			last_ns = c->end->walk[i].last_payload_ns;
 	conn_ended_by(c, &end_ns);
 	return last_ns && end_ns > last_ns ? end_ns - last_ns : 0;
 }
@@ -170,7 +171,7 @@ static bool in_sync(const struct wst_walk_facts *w)
 
 static void add_websocket(struct json *j, cJSON *leg, const struct conn *c)
 {
-	const struct wst_walk_facts *in = &c->walk[WST_IN], *out = &c->walk[WST_OUT];
+	const struct wst_walk_facts *in = &c->end->walk[WST_IN], *out = &c->end->walk[WST_OUT];
 	uint32_t rtt_us = out->ping_rtt_us ? out->ping_rtt_us : in->ping_rtt_us;
 	cJSON *o = json_object(j, leg, "websocket");
 

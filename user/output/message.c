@@ -110,7 +110,7 @@ void message_of_open(char *dst, const struct facts *f)
 	if (e.client)
 		format_endpoint(client, e.client, e.client_port);
 	snprintf(dst, MESSAGE_BYTES, "WebSocket %s opened by %s on %s", subject, client,
-		 facts_name(server, f->session, BY_SERVER, local ? &f->server->owner : NULL));
+		 facts_name(server, f->session, BY_SERVER, local ? f->server->owner : NULL));
 }
 
 uint64_t message_unix_ns(const struct track *t, uint64_t ts_ns)

@@ -78,56 +78,77 @@ enum conn_role {
 	CONN_CLONE, /* a session's copy of a socket that went on to another handshake; not listed */
 };
 
-struct conn {
-	uint64_t cookie;
-	struct conn *next; /* hash chain of the table that owns it */
-	struct conn_link chains[CONN_CHAINS];
-	struct conn *older, *newer; /* of the same role, by last_ns */
-	struct session *session; /* NULL until a handshake names one */
-	enum conn_role role;
-	uint64_t last_ns; /* last event */
-	uint32_t losses_at_start; /* lost events when the first one of this socket came */
-
-	bool tuple_known;
-	struct wst_tuple tuple;
-	struct wst_task owner; /* comm is NUL-terminated, as in every task kept here */
-	uint32_t open_flags; /* enum wst_open_flag */
-	uint32_t syn_retransmits;
-	uint64_t first_seen_ns;
-	uint64_t connect_ns, established_ns;
-
-	struct handshake handshake;
-
+/* Close frames and broken ones. */
+struct conn_frames {
 	struct close_frame close[2]; /* by enum wst_direction */
-	struct bad_frame bad_frame;
+	struct bad_frame bad;
+};
 
+/* How a socket ended, and what went wrong on the way. */
+struct conn_end {
 	/* 0 = did not happen */
 	uint64_t fin_in_ns, fin_out_ns, rst_in_ns, rst_out_ns, error_ns, closed_ns;
 	uint64_t fin_acked_ns; /* our FIN was acknowledged: FIN_WAIT2 */
-	bool connect_failed; /* closed in SYN_SENT or SYN_RECV, or never established */
 	uint32_t reset_reason; /* of the first RST sent; WST_REASON_NONE if unknown */
 	bool reset_active, reset_by_process;
-	uint32_t error; /* errno of the last sk_err report */
 	bool never_accepted; /* its peer closed it while it waited in the accept queue */
 	bool closed_by_process; /* a process called close()/shutdown(): closer, closer_ns */
 	bool closer_exiting; /* by the kernel, closing the files of a dying process */
+	bool backlog_overflow; /* its SYN met a full accept queue on this host */
+	uint32_t error; /* errno of the last sk_err report */
 	uint32_t closer_exit_code;
 	uint64_t closer_ns;
-	struct wst_task closer;
+	struct wst_task closer; /* comm is NUL-terminated, as in every task kept here */
 
-	bool has_end; /* tcp and walk are filled, and final */
-	bool has_facts; /* tcp and walk are filled: at the end, or when the local side began to close */
-	struct wst_tcp_facts tcp;
+	struct wst_tcp_facts tcp; /* valid with has_facts */
 	struct wst_walk_facts walk[2];
 	struct conn_snapshot closing; /* when the local side began to close */
 
 	uint32_t drops; /* reported by WST_EV_DROP for this socket or its tuple */
 	uint32_t drop_reason;
 	uint64_t drop_ns;
-	bool backlog_overflow; /* its SYN met a full accept queue on this host */
 	uint32_t backlog_queued, backlog_limit;
 	struct wst_task listener; /* whose queue was full */
 };
+
+/*
+ * Thousands of these are open and silent: what only few of them need, or only at their end, is
+ * allocated when it comes.
+ */
+struct conn {
+	uint64_t cookie;
+	struct conn *next; /* hash chain of the table that owns it */
+	struct conn_link chains[CONN_CHAINS];
+	struct conn *older, *newer; /* of the same role, by last_ns */
+	struct session *session; /* NULL until a handshake names one */
+	/* Never NULL: read-only blanks as long as there is nothing to tell. */
+	struct conn_end *end;
+	struct conn_frames *frames;
+	const struct wst_task *owner; /* tgid 0: not known */
+	uint64_t last_ns; /* last event */
+	uint64_t first_seen_ns;
+	uint64_t connect_ns, established_ns;
+	uint32_t losses_at_start; /* lost events when the first one of this socket came */
+	uint32_t open_flags; /* enum wst_open_flag */
+	uint32_t syn_retransmits;
+	uint8_t role; /* enum conn_role */
+	bool tuple_known : 1;
+	bool connect_failed : 1; /* closed in SYN_SENT or SYN_RECV, or never established */
+	bool has_end : 1; /* tcp and walk are filled, and final */
+	bool has_facts : 1; /* they are filled: at the end, or when the local side began to close */
+	struct wst_tuple tuple;
+	struct handshake handshake;
+};
+
+/* One of which nothing is known. */
+extern const struct conn no_conn;
+/* Makes a zeroed one usable. */
+void conn_init(struct conn *c);
+/* A copy of what is known, in no table and no session. 0 or -ENOMEM. */
+int conn_copy(struct conn *to, const struct conn *from);
+/* An end, or frames, of its own, that may be written to. 0 or -ENOMEM. */
+int conn_begin_end(struct conn *c);
+int conn_begin_frames(struct conn *c);
 
 /* The side of the opening handshake on which the local socket stands. */
 static inline bool conn_is_server_side(const struct conn *c)
@@ -159,10 +180,10 @@ enum ended_by conn_ended_by(const struct conn *c, uint64_t *ret_ns);
 const char *ended_by_name(enum ended_by e);
 
 /*
- * Feed one event of this socket, WST_EV_HTTP aside. Returns 0, or -EINVAL for a record that is too
- * short or makes no sense.
+ * Feed one event of this socket, WST_EV_HTTP aside. Owners are kept in `tasks`. Returns 0, -ENOMEM,
+ * or -EINVAL for a record that is too short or makes no sense.
  */
-int conn_apply(struct conn *c, const struct wst_event *event);
+int conn_apply(struct conn *c, const struct wst_event *event, struct interns *tasks);
 /*
  * Path and frames when the local side decided to close, else at the end: what came later (ACKs, the
  * peer's last words) had no part in the decision. False: not known.

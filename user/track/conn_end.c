@@ -27,9 +27,11 @@ static struct cause_of_end earliest(const struct conn *c)
 {
 	/* of two at the same time the first of these */
 	const struct cause_of_end all[] = {
-		{ ENDED_RST_RECEIVED, c->rst_in_ns }, { ENDED_FIN_RECEIVED, c->fin_in_ns },
-		{ ENDED_FIN_SENT, c->fin_out_ns },    { ENDED_RST_SENT, c->rst_out_ns },
-		{ ENDED_ERROR, c->error_ns },
+		{ ENDED_RST_RECEIVED, c->end->rst_in_ns },
+		{ ENDED_FIN_RECEIVED, c->end->fin_in_ns },
+		{ ENDED_FIN_SENT, c->end->fin_out_ns },
+		{ ENDED_RST_SENT, c->end->rst_out_ns },
+		{ ENDED_ERROR, c->end->error_ns },
 	};
 	struct cause_of_end first = { ENDED_NOT, 0 };
 
@@ -46,11 +48,11 @@ static struct cause_of_end reconcile(const struct conn *c, struct cause_of_end f
 {
 	if (first.by != ENDED_ERROR && first.by != ENDED_RST_SENT)
 		return first;
-	if (c->error == ETIMEDOUT && same_moment(first.ts_ns, c->error_ns))
+	if (c->end->error == ETIMEDOUT && same_moment(first.ts_ns, c->end->error_ns))
 		return (struct cause_of_end){ ENDED_TIMEOUT, first.ts_ns };
-	if (first.by == ENDED_ERROR && same_moment(first.ts_ns, c->rst_in_ns))
+	if (first.by == ENDED_ERROR && same_moment(first.ts_ns, c->end->rst_in_ns))
 		return (struct cause_of_end){ ENDED_RST_RECEIVED, first.ts_ns };
-	if (first.by == ENDED_ERROR && same_moment(first.ts_ns, c->rst_out_ns))
+	if (first.by == ENDED_ERROR && same_moment(first.ts_ns, c->end->rst_out_ns))
 		return (struct cause_of_end){ ENDED_RST_SENT, first.ts_ns };
 	return first;
 }
@@ -61,17 +63,17 @@ static struct cause_of_end reconcile(const struct conn *c, struct cause_of_end f
  */
 static enum ended_by from_snapshot(const struct conn *c)
 {
-	for (unsigned int i = 0; c->has_end && i < c->tcp.state_count; i++) {
-		if (c->tcp.states[i] == STATE_FIN_WAIT1)
+	for (unsigned int i = 0; c->has_end && i < c->end->tcp.state_count; i++) {
+		if (c->end->tcp.states[i] == STATE_FIN_WAIT1)
 			return ENDED_FIN_SENT;
-		if (c->tcp.states[i] == STATE_CLOSE_WAIT)
+		if (c->end->tcp.states[i] == STATE_CLOSE_WAIT)
 			return ENDED_FIN_RECEIVED;
 	}
-	if (!c->has_end || c->closed_by_process || !c->tcp.error)
+	if (!c->has_end || c->end->closed_by_process || !c->end->tcp.error)
 		return ENDED_ABORTED;
-	if (c->tcp.error == ETIMEDOUT)
+	if (c->end->tcp.error == ETIMEDOUT)
 		return ENDED_TIMEOUT;
-	if (c->tcp.error == ECONNRESET || c->tcp.error == EPIPE)
+	if (c->end->tcp.error == ECONNRESET || c->end->tcp.error == EPIPE)
 		return ENDED_RST_RECEIVED;
 	return ENDED_ERROR;
 }
@@ -82,9 +84,9 @@ enum ended_by conn_ended_by(const struct conn *c, uint64_t *ret_ns)
 
 	if (c->connect_failed)
 		end = (struct cause_of_end){ ENDED_CONNECT_FAILED,
-					     end.ts_ns ? end.ts_ns : c->closed_ns };
-	else if (!end.ts_ns && c->closed_ns)
-		end = (struct cause_of_end){ from_snapshot(c), c->closed_ns };
+					     end.ts_ns ? end.ts_ns : c->end->closed_ns };
+	else if (!end.ts_ns && c->end->closed_ns)
+		end = (struct cause_of_end){ from_snapshot(c), c->end->closed_ns };
 	if (ret_ns)
 		*ret_ns = end.ts_ns;
 	return end.by;
@@ -127,12 +129,12 @@ bool conn_is_websocket(const struct conn *c)
 {
 	if (c->handshake.response_seen)
 		return c->handshake.status == 101;
-	if (c->close[WST_IN].seen || c->close[WST_OUT].seen || c->bad_frame.kind)
+	if (c->frames->close[WST_IN].seen || c->frames->close[WST_OUT].seen || c->frames->bad.kind)
 		return true;
 	/* a client may send frames before it has the answer: that makes no WebSocket yet */
 	if (c->handshake.request_seen)
-		return has_frames(&c->walk[conn_from_server(c)]);
-	return has_frames(&c->walk[WST_IN]) || has_frames(&c->walk[WST_OUT]);
+		return has_frames(&c->end->walk[conn_from_server(c)]);
+	return has_frames(&c->end->walk[WST_IN]) || has_frames(&c->end->walk[WST_OUT]);
 }
 
 bool conn_is_refused(const struct conn *c)
@@ -142,7 +144,7 @@ bool conn_is_refused(const struct conn *c)
 
 bool conn_is_finished(const struct conn *c, uint64_t *ret_ns)
 {
-	uint64_t ts_ns = conn_is_refused(c) ? c->handshake.response_ns : c->closed_ns;
+	uint64_t ts_ns = conn_is_refused(c) ? c->handshake.response_ns : c->end->closed_ns;
 
 	if (ret_ns)
 		*ret_ns = ts_ns;

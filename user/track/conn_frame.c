@@ -63,7 +63,7 @@ static void read_close(struct close_frame *f)
 
 static int apply_close(struct conn *c, const struct wst_frame_event *e)
 {
-	struct close_frame *f = &c->close[e->direction];
+	struct close_frame *f = &c->frames->close[e->direction];
 
 	if (!f->seen) {
 		if (!header_is_usable(e))
@@ -93,7 +93,7 @@ static void copy_text(char *to, size_t size, const uint8_t *from, size_t len)
 
 static void apply_bad(struct conn *c, const struct wst_frame_event *e)
 {
-	struct bad_frame *b = &c->bad_frame;
+	struct bad_frame *b = &c->frames->bad;
 
 	if (b->kind && b->ts_ns <= e->h.ts_ns)
 		return;
@@ -115,6 +115,10 @@ int conn_apply_frame(struct conn *c, const struct wst_frame_event *e)
 	if (e->direction > WST_OUT || e->header_len > sizeof(e->header) ||
 	    e->len > sizeof(e->data) || e->offset + e->len > (int)sizeof(e->data))
 		return -EINVAL;
+	if (e->kind < WST_FRAME_CLOSE || e->kind > WST_FRAME_HTTP_TEXT)
+		return -EINVAL;
+	if (conn_begin_frames(c))
+		return -ENOMEM;
 	switch (e->kind) {
 	case WST_FRAME_CLOSE:
 		if (e->faults)

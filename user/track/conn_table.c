@@ -12,7 +12,7 @@ int conn_table_init(struct conn_table *t, uint32_t capacity)
 	size_t buckets;
 
 	memset(t, 0, sizeof(*t));
-	t->mask = hash_mask_for(capacity);
+	t->mask = hash_mask_for(capacity / 2); /* a bucket for two costs no time to speak of */
 	buckets = (size_t)t->mask + 1;
 	t->by_cookie = calloc(buckets, sizeof(*t->by_cookie));
 	for (int i = 0; i < CONN_CHAINS; i++)
@@ -70,8 +70,7 @@ struct conn *conn_table_add(struct conn_table *t, uint64_t cookie)
 	if (!c)
 		return NULL;
 	c->cookie = cookie;
-	c->reset_reason = WST_REASON_NONE;
-	c->tcp.tls_alert_in = c->tcp.tls_alert_out = 255;
+	conn_init(c);
 	c->next = *bucket;
 	*bucket = c;
 	t->count++;
@@ -83,14 +82,12 @@ struct conn *conn_clone(const struct conn *c)
 {
 	struct conn *copy = malloc(sizeof(*copy));
 
-	if (!copy)
-		return NULL;
-	*copy = *c;
-	copy->next = copy->older = copy->newer = NULL;
-	memset(copy->chains, 0, sizeof(copy->chains));
-	memset(copy->handshake.partial, 0, sizeof(copy->handshake.partial));
-	copy->role = CONN_CLONE;
-	return copy;
+	if (copy && !conn_copy(copy, c)) {
+		copy->role = CONN_CLONE;
+		return copy;
+	}
+	free(copy);
+	return NULL;
 }
 
 static void chain_remove(struct conn *c, enum conn_chain chain)

@@ -51,7 +51,7 @@ static uint64_t task_key(const struct wst_task *task)
 static const struct conn *closed_here(const struct session *s)
 {
 	for (unsigned int i = 0; i < s->leg_count; i++)
-		if (s->legs[i]->closed_by_process && s->legs[i]->closer.tgid)
+		if (s->legs[i]->end->closed_by_process && s->legs[i]->end->closer.tgid)
 			return s->legs[i];
 	return NULL;
 }
@@ -67,7 +67,7 @@ static uint64_t idle_at_close(const struct conn *c)
 	last_ns = at.walk[WST_IN].last_payload_ns;
 	if (at.walk[WST_OUT].last_payload_ns > last_ns)
 		last_ns = at.walk[WST_OUT].last_payload_ns;
-	return last_ns && c->closer_ns > last_ns ? c->closer_ns - last_ns : 0;
+	return last_ns && c->end->closer_ns > last_ns ? c->end->closer_ns - last_ns : 0;
 }
 
 bool burst_is_mixed(const struct burst *b)
@@ -79,13 +79,13 @@ bool burst_is_mixed(const struct burst *b)
 void groups_note_closing(struct groups *g, const struct session *s)
 {
 	const struct conn *c = closed_here(s);
-	struct burst *b = c ? keyed_obtain(&g->bursts, task_key(&c->closer)) : NULL;
+	struct burst *b = c ? keyed_obtain(&g->bursts, task_key(&c->end->closer)) : NULL;
 	uint64_t idle_ns;
 
 	if (!b)
 		return;
-	if (!b->count || c->closer_ns > b->last_ns + BURST_PAUSE_NS) {
-		b->first_ns = c->closer_ns;
+	if (!b->count || c->end->closer_ns > b->last_ns + BURST_PAUSE_NS) {
+		b->first_ns = c->end->closer_ns;
 		b->count = 0;
 		b->idle_low_ns = b->idle_high_ns = 0;
 	}
@@ -95,8 +95,8 @@ void groups_note_closing(struct groups *g, const struct session *s)
 		b->idle_low_ns = idle_ns;
 	if (idle_ns > b->idle_high_ns)
 		b->idle_high_ns = idle_ns;
-	if (c->closer_ns > b->last_ns)
-		b->last_ns = c->closer_ns;
+	if (c->end->closer_ns > b->last_ns)
+		b->last_ns = c->end->closer_ns;
 }
 
 const struct burst *groups_burst(const struct groups *g, const struct wst_task *task, uint64_t ts_ns)
@@ -119,19 +119,19 @@ void groups_note_failed_connect(struct groups *g, const struct conn *c)
 
 	*f = (struct failed_connect){
 		.began_ns = attempt_began_ns(c),
-		.ended_ns = c->closed_ns,
+		.ended_ns = c->end->closed_ns,
 		.tuple = c->tuple,
-		.tgid = c->owner.tgid,
-		.error = c->error ? c->error : c->tcp.error,
+		.tgid = c->owner->tgid,
+		.error = c->end->error ? c->end->error : c->end->tcp.error,
 		.syn_retransmits = c->syn_retransmits,
-		.tcp_flags = c->tcp.flags,
-		.backlog_overflow = c->backlog_overflow,
+		.tcp_flags = c->end->tcp.flags,
+		.backlog_overflow = c->end->backlog_overflow,
 	};
 }
 
 static bool was_for(const struct failed_connect *f, const struct conn *gateway)
 {
-	return f->tgid && f->tgid == gateway->owner.tgid && session_spans(gateway, f->began_ns);
+	return f->tgid && f->tgid == gateway->owner->tgid && session_spans(gateway, f->began_ns);
 }
 
 const struct failed_connect *groups_failed_connect(const struct groups *g,
@@ -160,7 +160,7 @@ void groups_tell_failed_connects(struct groups *g, const struct session *s)
 bool groups_was_told(const struct groups *g, const struct conn *c)
 {
 	for (uint32_t i = 0; i < FAILED_CONNECTS && i < g->failed_count; i++)
-		if (g->failed[i].told && g->failed[i].tgid == c->owner.tgid &&
+		if (g->failed[i].told && g->failed[i].tgid == c->owner->tgid &&
 		    g->failed[i].began_ns == attempt_began_ns(c) &&
 		    tuples_equal(&g->failed[i].tuple, &c->tuple))
 			return true;

@@ -34,6 +34,27 @@ static int grow(struct http_head **head, uint32_t need)
 	return 0;
 }
 
+void handshake_init(struct handshake *hs)
+{
+	for (int i = 0; i < HANDSHAKE_TEXTS; i++)
+		hs->texts[i] = intern_no_text;
+}
+
+void handshake_copy(struct handshake *to, const struct handshake *from)
+{
+	*to = *from;
+	to->partial[WST_IN] = to->partial[WST_OUT] = NULL;
+	for (int i = 0; i < HANDSHAKE_TEXTS; i++)
+		intern_text_again(to->texts[i]);
+}
+
+static void release_texts(struct handshake *hs)
+{
+	for (int i = 0; i < HANDSHAKE_TEXTS; i++)
+		intern_text_release(hs->texts[i]);
+	handshake_init(hs);
+}
+
 static void drop_partial(struct handshake *hs, unsigned int direction)
 {
 	free(hs->partial[direction]);
@@ -45,19 +66,22 @@ static void replace_request(struct handshake *hs, const struct handshake *fresh)
 {
 	struct http_head *partial[2] = { hs->partial[WST_IN], hs->partial[WST_OUT] };
 
+	release_texts(hs);
 	*hs = *fresh;
 	hs->partial[WST_IN] = partial[WST_IN];
 	hs->partial[WST_OUT] = partial[WST_OUT];
 }
 
-static int finish_request(struct handshake *hs, unsigned int direction, bool cut)
+static int finish_request(struct handshake *hs, unsigned int direction, bool cut,
+			  struct interns *texts)
 {
 	const struct http_head *head = hs->partial[direction];
 	struct handshake fresh = { 0 };
 
 	if (hs->response_seen && hs->status == 101)
 		return HANDSHAKE_IGNORED; /* switched protocols: this is no HTTP any more */
-	if (!handshake_read_request(&fresh, head->bytes, head->have)) {
+	handshake_init(&fresh);
+	if (!handshake_read_request(&fresh, head->bytes, head->have, texts)) {
 		hs->other_request = true;
 		return HANDSHAKE_IGNORED;
 	}
@@ -77,12 +101,12 @@ static bool expects_response(const struct handshake *hs, unsigned int direction)
 	return !hs->request_seen || hs->request_direction != direction;
 }
 
-static int finish_response(struct handshake *hs, unsigned int direction)
+static int finish_response(struct handshake *hs, unsigned int direction, struct interns *texts)
 {
 	const struct http_head *head = hs->partial[direction];
 
 	if (!expects_response(hs, direction) ||
-	    !handshake_read_response(hs, head->bytes, head->have))
+	    !handshake_read_response(hs, head->bytes, head->have, texts))
 		return HANDSHAKE_IGNORED;
 	hs->response_ns = head->ts_ns;
 	hs->response_seq = head->seq;
@@ -91,9 +115,11 @@ static int finish_response(struct handshake *hs, unsigned int direction)
 	return HANDSHAKE_RESPONSE;
 }
 
-static int finish(struct handshake *hs, unsigned int direction, bool response, bool cut)
+static int finish(struct handshake *hs, unsigned int direction, bool response, bool cut,
+		  struct interns *texts)
 {
-	int step = response ? finish_response(hs, direction) : finish_request(hs, direction, cut);
+	int step = response ? finish_response(hs, direction, texts) :
+			      finish_request(hs, direction, cut, texts);
 
 	drop_partial(hs, direction);
 	return step;
@@ -159,7 +185,7 @@ static bool event_makes_sense(const struct wst_http_event *event)
 	       event->len <= WST_HTTP_CHUNK_BYTES && event->offset <= WST_HTTP_HEAD_BYTES;
 }
 
-int handshake_add(struct handshake *hs, const struct wst_http_event *event)
+int handshake_add(struct handshake *hs, const struct wst_http_event *event, struct interns *texts)
 {
 	bool response = event->flags & WST_HTTP_RESPONSE;
 	unsigned int direction = event->direction;
@@ -176,7 +202,7 @@ int handshake_add(struct handshake *hs, const struct wst_http_event *event)
 		hs->partial[direction]->has_sid = true;
 	had = hs->partial[direction]->have;
 	if (event->offset > had) /* a chunk was lost: what came before it decides */
-		return finish(hs, direction, response, true);
+		return finish(hs, direction, response, true, texts);
 	end = event->offset + event->len;
 	if (end > had) {
 		if (grow(&hs->partial[direction], end))
@@ -185,14 +211,14 @@ int handshake_add(struct handshake *hs, const struct wst_http_event *event)
 		memcpy(head->bytes + had, event->data + (had - event->offset), end - had);
 		head->have = end;
 		if (ends_head(head, had))
-			return finish(hs, direction, response, false);
+			return finish(hs, direction, response, false, texts);
 	}
 	if (event->flags & (WST_HTTP_LAST | WST_HTTP_CUT))
-		return finish(hs, direction, response, true);
+		return finish(hs, direction, response, true, texts);
 	return HANDSHAKE_MORE;
 }
 
-int handshake_finish(struct handshake *hs, bool requests)
+int handshake_finish(struct handshake *hs, bool requests, struct interns *texts)
 {
 	int step = HANDSHAKE_MORE, result = HANDSHAKE_MORE;
 
@@ -207,7 +233,7 @@ int handshake_finish(struct handshake *hs, bool requests)
 			drop_partial(hs, direction);
 			continue;
 		}
-		step = finish(hs, direction, response, true);
+		step = finish(hs, direction, response, true, texts);
 		if (step != HANDSHAKE_IGNORED)
 			result = step;
 	}
@@ -218,4 +244,5 @@ void handshake_release(struct handshake *hs)
 {
 	drop_partial(hs, WST_IN);
 	drop_partial(hs, WST_OUT);
+	release_texts(hs);
 }

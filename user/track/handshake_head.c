@@ -6,10 +6,37 @@
 #include "track/session_key.h"
 #include "wstrace/http_upgrade.h"
 
+/* What is read of one head, before the texts go where they are shared. */
+struct reading {
+	struct handshake *hs;
+	char texts[HANDSHAKE_TEXTS][HANDSHAKE_TEXT];
+};
+
+/* Bytes of each text that are kept, with its NUL. */
+static const uint16_t rooms[HANDSHAKE_TEXTS] = {
+	[TEXT_PATH] = HANDSHAKE_TEXT,
+	[TEXT_HOST] = HANDSHAKE_TEXT,
+	[TEXT_ORIGIN] = HANDSHAKE_TEXT,
+	[TEXT_USER_AGENT] = HANDSHAKE_TEXT,
+	[TEXT_SUBPROTOCOLS] = HANDSHAKE_TEXT,
+	[TEXT_VERSION] = 16,
+	[TEXT_CONNECTION] = 64,
+	[TEXT_SUBPROTOCOL] = HANDSHAKE_TEXT,
+	[TEXT_SERVER] = 64,
+	[TEXT_LOCATION] = HANDSHAKE_TEXT,
+	[TEXT_CONTENT_TYPE] = 64,
+};
+
+_Static_assert(offsetof(struct handshake, content_type) ==
+		       offsetof(struct handshake, texts[TEXT_CONTENT_TYPE]),
+	       "a text has no number or no name");
+
 /* Appends what fits, and a NUL. NUL bytes from the wire would hide what follows them. */
-static void append(char *to, size_t size, struct http_span s)
+static void append(struct reading *r, enum handshake_text text, struct http_span s)
 {
-	size_t at = strlen(to), n = s.len < size - 1 - at ? s.len : size - 1 - at;
+	char *to = r->texts[text];
+	size_t size = rooms[text], at = strlen(to),
+	       n = s.len < size - 1 - at ? s.len : size - 1 - at;
 
 	for (size_t i = 0; i < n; i++)
 		to[at + i] = s.at[i] ? (char)s.at[i] : '?';
@@ -17,10 +44,10 @@ static void append(char *to, size_t size, struct http_span s)
 }
 
 /* The first of several wins, as in most servers. */
-static void put(char *to, size_t size, struct http_span s)
+static void put(struct reading *r, enum handshake_text text, struct http_span s)
 {
-	if (!to[0])
-		append(to, size, s);
+	if (!r->texts[text][0])
+		append(r, text, s);
 }
 
 static struct http_span span_of(const char *text)
@@ -29,14 +56,14 @@ static struct http_span span_of(const char *text)
 }
 
 /* Several lines of a list are one list (RFC 9110, 5.3). */
-static void append_list(char *to, size_t size, struct http_span s)
+static void append_list(struct reading *r, enum handshake_text text, struct http_span s)
 {
-	if (to[0])
-		append(to, size, span_of(", "));
-	append(to, size, s);
+	if (r->texts[text][0])
+		append(r, text, span_of(", "));
+	append(r, text, s);
 }
 
-static void append_subprotocols(char *to, size_t size, struct http_span list)
+static void append_subprotocols(struct reading *r, enum handshake_text text, struct http_span list)
 {
 	struct http_span name;
 	bool cut;
@@ -46,9 +73,9 @@ static void append_subprotocols(char *to, size_t size, struct http_span list)
 			continue;
 		cut = name.len > SUBPROTOCOL_SHOWN;
 		name.len = cut ? SUBPROTOCOL_SHOWN : name.len;
-		append_list(to, size, name);
+		append_list(r, text, name);
 		if (cut)
-			append(to, size, span_of("*"));
+			append(r, text, span_of("*"));
 	}
 }
 
@@ -59,32 +86,33 @@ static void take_key(struct handshake *hs, struct http_span key)
 	hs->has_key = true;
 	hs->id_known = true;
 	session_key_hash(key.at, key.len, hs->accept_hash);
-	memcpy(hs->session_id, hs->accept_hash, SESSION_ID_BYTES);
 	hs->key_constant = session_key_is_constant(key.at, key.len);
 }
 
-static void take_request_field(struct handshake *hs, const struct http_field *f)
+static void take_request_field(struct reading *r, const struct http_field *f)
 {
+	struct handshake *hs = r->hs;
+
 	switch (http_name_of(f->name)) {
 	case HTTP_HOST:
-		return put(hs->host, sizeof(hs->host), f->value);
+		return put(r, TEXT_HOST, f->value);
 	case HTTP_ORIGIN:
-		return put(hs->origin, sizeof(hs->origin), f->value);
+		return put(r, TEXT_ORIGIN, f->value);
 	case HTTP_USER_AGENT:
-		return put(hs->user_agent, sizeof(hs->user_agent), f->value);
+		return put(r, TEXT_USER_AGENT, f->value);
 	case HTTP_WS_VERSION:
-		return put(hs->version, sizeof(hs->version), f->value);
+		return put(r, TEXT_VERSION, f->value);
 	case HTTP_UPGRADE:
 		hs->has_upgrade |= http_list_has(f->value, "websocket");
 		return;
 	case HTTP_CONNECTION:
 		hs->has_connection_upgrade |= http_list_has(f->value, "upgrade");
-		return append_list(hs->connection, sizeof(hs->connection), f->value);
+		return append_list(r, TEXT_CONNECTION, f->value);
 	case HTTP_WS_EXTENSIONS:
 		hs->deflate_offered |= http_list_has(f->value, "permessage-deflate");
 		return;
 	case HTTP_WS_PROTOCOL:
-		return append_subprotocols(hs->subprotocols, sizeof(hs->subprotocols), f->value);
+		return append_subprotocols(r, TEXT_SUBPROTOCOLS, f->value);
 	case HTTP_WS_KEY:
 		return take_key(hs, f->value);
 	default:
@@ -107,17 +135,16 @@ static void take_accept(struct handshake *hs, struct http_span accept)
 	}
 	if (hs->request_seen || !accept_decode(accept.at, accept.len, hs->accept_hash))
 		return;
-	memcpy(hs->session_id, hs->accept_hash, SESSION_ID_BYTES);
 	hs->key_constant = session_id_is_constant(hs->session_id);
 	hs->id_known = true;
 }
 
 /* The URL without its query string and without user:password@. */
-static void put_location(char *to, size_t size, struct http_span url)
+static void put_location(struct reading *r, struct http_span url)
 {
 	uint32_t end = 0, host, authority_end;
 
-	if (to[0])
+	if (r->texts[TEXT_LOCATION][0])
 		return;
 	while (end < url.len && url.at[end] != '?' && url.at[end] != '#')
 		end++;
@@ -126,34 +153,36 @@ static void put_location(char *to, size_t size, struct http_span url)
 		if (url.at[host] == '/' && url.at[host + 1] == '/')
 			break;
 	if (host + 1 >= url.len)
-		return append(to, size, url);
+		return append(r, TEXT_LOCATION, url);
 	host += 2;
-	append(to, size, (struct http_span){ url.at, host });
+	append(r, TEXT_LOCATION, (struct http_span){ url.at, host });
 	authority_end = host;
 	while (authority_end < url.len && url.at[authority_end] != '/')
 		authority_end++;
 	for (uint32_t i = host; i < authority_end; i++)
 		if (url.at[i] == '@')
 			host = i + 1;
-	append(to, size, (struct http_span){ url.at + host, url.len - host });
+	append(r, TEXT_LOCATION, (struct http_span){ url.at + host, url.len - host });
 }
 
-static void take_response_field(struct handshake *hs, const struct http_field *f)
+static void take_response_field(struct reading *r, const struct http_field *f)
 {
+	struct handshake *hs = r->hs;
+
 	switch (http_name_of(f->name)) {
 	case HTTP_WS_ACCEPT:
 		return take_accept(hs, f->value);
 	case HTTP_WS_PROTOCOL:
-		return append_subprotocols(hs->subprotocol, sizeof(hs->subprotocol), f->value);
+		return append_subprotocols(r, TEXT_SUBPROTOCOL, f->value);
 	case HTTP_WS_EXTENSIONS:
 		hs->deflate_agreed |= http_list_has(f->value, "permessage-deflate");
 		return;
 	case HTTP_SERVER:
-		return put(hs->server, sizeof(hs->server), f->value);
+		return put(r, TEXT_SERVER, f->value);
 	case HTTP_LOCATION:
-		return put_location(hs->location, sizeof(hs->location), f->value);
+		return put_location(r, f->value);
 	case HTTP_CONTENT_TYPE:
-		return put(hs->content_type, sizeof(hs->content_type), f->value);
+		return put(r, TEXT_CONTENT_TYPE, f->value);
 	default:
 		return;
 	}
@@ -163,8 +192,8 @@ static void take_response_field(struct handshake *hs, const struct http_field *f
  * Feeds each header to take(). Lines that are none are passed over: a server that took them answers
  * anyway.
  */
-static void each_field(struct handshake *hs, const uint8_t *bytes, uint32_t len,
-		       void (*take)(struct handshake *hs, const struct http_field *f))
+static void each_field(struct reading *r, const uint8_t *bytes, uint32_t len,
+		       void (*take)(struct reading *r, const struct http_field *f))
 {
 	struct http_field field;
 
@@ -174,24 +203,37 @@ static void each_field(struct handshake *hs, const uint8_t *bytes, uint32_t len,
 		if (used == HTTP_INVALID)
 			used = http_skip_line(bytes + at, len - at);
 		else if (used > 0 && field.line == HTTP_LINE_FIELD)
-			take(hs, &field);
+			take(r, &field);
 		if (used < 0 || field.line == HTTP_LINE_END)
 			return;
 		at += (uint32_t)used;
 	}
 }
 
-bool handshake_read_request(struct handshake *ret, const uint8_t *bytes, uint32_t len)
+static void keep_texts(const struct reading *r, struct interns *texts, enum handshake_text from,
+		       enum handshake_text to)
 {
+	for (enum handshake_text i = from; i < to; i++) {
+		intern_text_release(r->hs->texts[i]);
+		r->hs->texts[i] = intern_text(texts, r->texts[i]);
+	}
+}
+
+bool handshake_read_request(struct handshake *ret, const uint8_t *bytes, uint32_t len,
+			    struct interns *texts)
+{
+	struct reading r = { .hs = ret };
 	struct http_start start;
 	int used = http_read_start(bytes, len, &start);
 
 	if (used < 0 || !http_span_is(start.method, "get"))
 		return false;
-	put(ret->path, sizeof(ret->path), http_path_of(start.target));
+	put(&r, TEXT_PATH, http_path_of(start.target));
 	ret->http_1_0 = start.minor == 0;
-	each_field(ret, bytes + used, len - (uint32_t)used, take_request_field);
+	each_field(&r, bytes + used, len - (uint32_t)used, take_request_field);
 	ret->request_seen = ret->has_key || ret->has_upgrade;
+	if (ret->request_seen)
+		keep_texts(&r, texts, TEXT_PATH, TEXT_SUBPROTOCOL);
 	return ret->request_seen;
 }
 
@@ -199,12 +241,13 @@ bool handshake_read_request(struct handshake *ret, const uint8_t *bytes, uint32_
 static void clear_response(struct handshake *hs)
 {
 	hs->accept_seen = hs->accept_right = hs->deflate_agreed = false;
-	hs->subprotocol[0] = hs->server[0] = hs->location[0] = hs->content_type[0] = '\0';
 	hs->id_known = hs->has_key;
 }
 
-bool handshake_read_response(struct handshake *hs, const uint8_t *bytes, uint32_t len)
+bool handshake_read_response(struct handshake *hs, const uint8_t *bytes, uint32_t len,
+			     struct interns *texts)
 {
+	struct reading r = { .hs = hs };
 	struct http_start start;
 	int used = http_read_start(bytes, len, &start);
 
@@ -213,11 +256,12 @@ bool handshake_read_response(struct handshake *hs, const uint8_t *bytes, uint32_
 	if (!hs->request_seen && start.status != 101)
 		return false;
 	clear_response(hs);
-	each_field(hs, bytes + used, len - (uint32_t)used, take_response_field);
+	each_field(&r, bytes + used, len - (uint32_t)used, take_response_field);
 	if (!hs->request_seen && !hs->id_known) {
 		clear_response(hs); /* 101 to another protocol, such as h2c */
 		return false;
 	}
+	keep_texts(&r, texts, TEXT_SUBPROTOCOL, HANDSHAKE_TEXTS);
 	hs->response_seen = true;
 	hs->status = start.status;
 	return true;

@@ -76,12 +76,12 @@ static struct conn *find_peer(const struct conn_table *conns, const struct conn 
 
 static bool same_process(const struct conn *a, const struct conn *b)
 {
-	if (a->owner.tgid == b->owner.tgid)
-		return a->owner.tgid != 0;
+	if (a->owner->tgid == b->owner->tgid)
+		return a->owner->tgid != 0;
 	/* prefork servers: the listener's process until a worker has read from the socket */
-	return (a->open_flags | b->open_flags) & WST_OPEN_OWNER_INHERITED && a->owner.tgid &&
-	       b->owner.tgid && a->owner.cgroup_id == b->owner.cgroup_id &&
-	       !memcmp(a->owner.comm, b->owner.comm, WST_COMM_LEN);
+	return (a->open_flags | b->open_flags) & WST_OPEN_OWNER_INHERITED && a->owner->tgid &&
+	       b->owner->tgid && a->owner->cgroup_id == b->owner->cgroup_id &&
+	       !memcmp(a->owner->comm, b->owner->comm, WST_COMM_LEN);
 }
 
 static bool same_service(const struct conn *a, const struct conn *b)

@@ -215,7 +215,7 @@ const struct conn *session_gateway_leg(const struct session *s)
 
 		if (answered && c->handshake.status < 500)
 			return NULL;
-		if (conn_is_server_side(c) && c->owner.tgid)
+		if (conn_is_server_side(c) && c->owner->tgid)
 			return c;
 		if (answered && s->hop[i] > 0)
 			return NULL; /* somebody further away gave this answer */
@@ -247,8 +247,8 @@ bool session_spans(const struct conn *gateway, uint64_t ts_ns)
 static const struct wst_task *opener_of(const struct session *s, unsigned int hop)
 {
 	for (int i = 0; i < s->leg_count; i++)
-		if (s->hop[i] == hop && !conn_is_server_side(s->legs[i]) && s->legs[i]->owner.tgid)
-			return &s->legs[i]->owner;
+		if (s->hop[i] == hop && !conn_is_server_side(s->legs[i]) && s->legs[i]->owner->tgid)
+			return s->legs[i]->owner;
 	return NULL;
 }
 

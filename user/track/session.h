@@ -34,7 +34,6 @@ struct session {
 	struct session **at; /* the pointer that points here; NULL: in no chain */
 	struct session *older, *newer; /* by last_ns */
 	uint64_t last_ns; /* last event of any leg */
-	uint32_t heap_index; /* from 1; 0: waits for nothing */
 	/*
 	 * Legs in the order client -> server: hop by hop, and within a hop the client's socket
 	 * before the server's. hop[i] numbers the TCP connection that legs[i] belongs to, from 0 at
@@ -42,10 +41,11 @@ struct session {
 	 */
 	struct conn *legs[SESSION_LEGS_MAX];
 	uint8_t hop[SESSION_LEGS_MAX];
+	uint32_t heap_index; /* from 1; 0: waits for nothing */
 	uint8_t leg_count, hop_count;
 	uint8_t legs_dropped; /* more sockets with this id than fit, or a constant key */
-	bool synthetic_id; /* there was no usable key: id is a hash of tuple and time */
-	bool open_reported, ended_reported;
+	bool synthetic_id : 1; /* there was no usable key: id is a hash of tuple and time */
+	bool open_reported : 1, ended_reported : 1;
 	uint64_t opened_ns; /* 101 on the client-most leg; 0: never */
 	uint64_t open_due_ns; /* report the opening at this time; 0: not open */
 	uint64_t first_ns; /* first event of any leg */

@@ -10,7 +10,7 @@
 int session_table_init(struct session_table *t, uint32_t capacity)
 {
 	memset(t, 0, sizeof(*t));
-	t->mask = hash_mask_for(capacity);
+	t->mask = hash_mask_for(capacity / 2); /* most sessions have two legs here */
 	t->buckets = calloc((size_t)t->mask + 1, sizeof(*t->buckets));
 	return t->buckets ? 0 : -ENOMEM;
 }

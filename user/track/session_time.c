@@ -73,7 +73,7 @@ static bool awaits_other_end(const struct session *s)
 	const struct conn *c = s->legs[0];
 
 	return s->leg_count == 1 && !c->handshake.request_seen && c->established_ns &&
-	       (c->tcp.tls_alert_in != 255 || c->tcp.tls_alert_out != 255);
+	       (c->end->tcp.tls_alert_in != 255 || c->end->tcp.tls_alert_out != 255);
 }
 
 static uint64_t settle_of(const struct session *s, uint64_t settle_ns)
@@ -81,7 +81,8 @@ static uint64_t settle_of(const struct session *s, uint64_t settle_ns)
 	if (s->hop_count < 2 || !s->opened_ns)
 		return settle_ns;
 	for (int i = 0; i < s->leg_count; i++)
-		if (s->legs[i]->close[WST_IN].seen || s->legs[i]->close[WST_OUT].seen)
+		if (s->legs[i]->frames->close[WST_IN].seen ||
+		    s->legs[i]->frames->close[WST_OUT].seen)
 			return settle_ns;
 	return SESSION_PROXY_SETTLES * settle_ns;
 }

@@ -11,6 +11,8 @@
 #define WAIT_NS_DEFAULT 1000000000ull
 #define CONNS_MAX_DEFAULT 131072
 #define PROCESSES_MAX_DEFAULT 8192
+/* Texts are 256 bytes at most and mostly the same: this is for those who make each of them new. */
+#define INTERNS_MAX_BYTES (32u << 20)
 
 /* An address that many sockets share makes no work without bound. */
 #define LOOK_AT_MOST 64
@@ -35,11 +37,12 @@ struct track *track_new(const struct track_config *config)
 	if (!t->config.processes_max)
 		t->config.processes_max = PROCESSES_MAX_DEFAULT;
 	max = t->config.conns_max;
+	t->interns = interns_new(INTERNS_MAX_BYTES);
 	t->processes = process_table_new(t->config.processes_max);
 	t->packets = packet_notes_new();
 	t->groups = groups_new();
 	if (!conn_table_init(&t->conns, max) && !session_table_init(&t->sessions, max) &&
-	    t->processes && t->packets && t->groups)
+	    t->interns && t->processes && t->packets && t->groups)
 		return t;
 	track_free(t);
 	return NULL;
@@ -52,6 +55,7 @@ void track_free(struct track *t)
 	while (t->sessions.oldest)
 		track_drop_session(t, t->sessions.oldest);
 	conn_table_free(&t->conns);
+	interns_free(t->interns);
 	session_table_free(&t->sessions);
 	process_table_free(t->processes);
 	packet_notes_free(t->packets);
@@ -171,7 +175,7 @@ static const struct conn *failed_try(const struct session *s)
 {
 	const struct conn *c = s->legs[0];
 
-	return s->leg_count == 1 && c->connect_failed && c->owner.tgid && !conn_is_server_side(c) ?
+	return s->leg_count == 1 && c->connect_failed && c->owner->tgid && !conn_is_server_side(c) ?
 		       c :
 		       NULL;
 }
@@ -184,7 +188,7 @@ static bool is_tried_for_client(const struct track *t, const struct conn *c)
 
 	for (int i = 0; s && i < LOOK_AT_SESSIONS; s = s->older, i++) {
 		gateway = session_gateway_leg(s);
-		if (gateway && gateway->owner.tgid == c->owner.tgid &&
+		if (gateway && gateway->owner->tgid == c->owner->tgid &&
 		    session_stage(s) != STAGE_SESSION &&
 		    session_spans(gateway, c->connect_ns ? c->connect_ns : c->first_seen_ns))
 			return true;
@@ -301,4 +305,9 @@ size_t track_conn_count(const struct track *t)
 uint64_t track_evicted(const struct track *t)
 {
 	return t->evicted;
+}
+
+uint64_t track_texts_refused(const struct track *t)
+{
+	return interns_refused(t->interns);
 }

@@ -79,5 +79,7 @@ const char *track_reason_name(const struct track *t, uint32_t kind, uint32_t val
 size_t track_conn_count(const struct track *t);
 /* Sockets dropped for lack of room, with what was known of them. */
 uint64_t track_evicted(const struct track *t);
+/* Texts of handshakes, and owners, that found no room. */
+uint64_t track_texts_refused(const struct track *t);
 
 #endif

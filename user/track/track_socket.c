@@ -153,7 +153,7 @@ static void note_accept(struct track *t, const struct wst_open_event *e)
 static int on_open(struct track *t, struct conn *c, const struct wst_open_event *e)
 {
 	bool knew_tuple = c->tuple_known;
-	int error = conn_apply(c, &e->h);
+	int error = conn_apply(c, &e->h, t->interns);
 
 	if (error)
 		return error;
@@ -174,8 +174,13 @@ static int leave_session(struct track *t, struct conn *c, struct conn *copy, uin
 {
 	struct session *s = c->session;
 
-	if (!copy->handshake.response_seen)
-		copy->closed_ns = ts_ns;
+	if (!copy->handshake.response_seen) {
+		if (conn_begin_end(copy)) {
+			conn_table_remove(&t->conns, copy);
+			return -ENOMEM;
+		}
+		copy->end->closed_ns = ts_ns;
+	}
 	session_replace_leg(s, c, copy);
 	c->session = NULL;
 	conn_table_set_role(&t->conns, c, c->tuple_known ? CONN_LOOSE : CONN_STRAY);
@@ -213,7 +218,7 @@ static int on_http(struct track *t, struct conn *c, const struct wst_http_event 
 		if (!copy)
 			return -ENOMEM;
 	}
-	step = handshake_add(&c->handshake, e);
+	step = handshake_add(&c->handshake, e, t->interns);
 	if (step == HANDSHAKE_REQUEST) {
 		if (copy)
 			error = leave_session(t, c, copy, e->h.ts_ns);
@@ -253,7 +258,7 @@ static bool was_not_served(const struct conn *c)
 /* A socket ended that no handshake brought into a session. */
 static bool is_worth_telling(const struct conn *c)
 {
-	bool alert = c->tcp.tls_alert_in != 255 || c->tcp.tls_alert_out != 255;
+	bool alert = c->end->tcp.tls_alert_in != 255 || c->end->tcp.tls_alert_out != 255;
 
 	if (conn_is_websocket(c)) /* open before us, or its handshake was lost */
 		return true;
@@ -261,11 +266,11 @@ static bool is_worth_telling(const struct conn *c)
 		return false;
 	if (c->connect_failed)
 		return true;
-	if (c->tcp.flags & WST_TCP_TLS_DATA)
+	if (c->end->tcp.flags & WST_TCP_TLS_DATA)
 		return false;
 	/* health checks of load balancers and port scans connect, say nothing and leave */
-	if (c->tcp.flags & WST_TCP_NEVER_ACCEPTED)
-		return c->tcp.bytes_in > 0;
+	if (c->end->tcp.flags & WST_TCP_NEVER_ACCEPTED)
+		return c->end->tcp.bytes_in > 0;
 	return alert || was_not_served(c);
 }
 
@@ -286,14 +291,14 @@ static int attach_without_handshake(struct track *t, struct conn *c)
 static int on_end(struct track *t, struct conn *c, const struct wst_end_event *e)
 {
 	bool knew_tuple = c->tuple_known;
-	int error = conn_apply(c, &e->h), step = 0;
+	int error = conn_apply(c, &e->h, t->interns), step = 0;
 
 	if (error)
 		return error;
 	error = process_note_task(t->processes, &e->owner);
 	if (!error && !knew_tuple)
 		error = on_tuple(t, c);
-	step = handshake_finish(&c->handshake, !c->session);
+	step = handshake_finish(&c->handshake, !c->session, t->interns);
 	if (error)
 		return error;
 	if (c->connect_failed)
@@ -340,14 +345,14 @@ static int apply_to(struct track *t, struct conn *c, const struct wst_event *eve
 	case WST_EV_HTTP:
 		return on_http(t, c, (const struct wst_http_event *)event);
 	case WST_EV_END:
-		if (!c->closing.ts_ns)
+		if (!c->end->closing.ts_ns)
 			note_stall(t, (const struct wst_end_event *)event);
 		return on_end(t, c, (const struct wst_end_event *)event);
 	case WST_EV_CLOSING:
 		note_stall(t, (const struct wst_end_event *)event);
 		break;
 	}
-	error = conn_apply(c, event);
+	error = conn_apply(c, event, t->interns);
 	if (!error && event->type == WST_EV_STATE)
 		error = process_note_task(t->processes,
 					  &((const struct wst_state_event *)event)->task);

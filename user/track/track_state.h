@@ -6,6 +6,7 @@
 #include "track/conn_table.h"
 #include "track/group.h"
 #include "track/host_facts.h"
+#include "track/intern.h"
 #include "track/packet_notes.h"
 #include "track/session_table.h"
 #include "track/track.h"
@@ -13,6 +14,7 @@
 struct track {
 	struct track_config config; /* with the defaults filled in */
 	struct conn_table conns;
+	struct interns *interns; /* texts and owners that sockets share */
 	struct session_table sessions;
 	struct process_table *processes;
 	struct groups *groups;
