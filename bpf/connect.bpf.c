@@ -121,6 +121,7 @@ static __always_inline void emit_state(const struct sock *sk, const struct note 
 				       int old_state, int new_state, bool by_process)
 {
 	struct wst_state_event *event = reserve_event(WST_EV_STATE, sizeof(*event), cookie, 0);
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
 	struct task_struct *task = current_task();
 
 	if (!event)
@@ -141,6 +142,10 @@ static __always_inline void emit_state(const struct sock *sk, const struct note 
 		event->task = note->owner;
 		event->h.tgid = note->owner.tgid;
 	}
+	/* the FIN that makes the change takes a sequence number itself */
+	if (new_state == TCP_CLOSE_WAIT &&
+	    BPF_CORE_READ(tp, rcv_nxt) - BPF_CORE_READ(tp, copied_seq) > 1)
+		event->flags |= WST_STATE_UNREAD;
 	bpf_ringbuf_submit(event, 0);
 }
 

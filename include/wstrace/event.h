@@ -166,6 +166,8 @@ enum wst_state_flag {
 	WST_STATE_EXITING = 1 << 1,
 	/* the peer closed a socket that no process has accepted; task is the listener's */
 	WST_STATE_UNACCEPTED = 1 << 2,
+	/* the peer closed while bytes that it had sent before were not read by the process */
+	WST_STATE_UNREAD = 1 << 3,
 };
 
 struct wst_state_event {

@@ -13,7 +13,6 @@ const OTHER_SID = 'the answer is 400 to a sid in the query that this process did
 const OPEN = {
   'no-route': 'ENETUNREACH of connect() is the decisive fact, so it may be high',
   'limit-conn': 'the 503 is of the proxy itself, there is no backend leg',
-  'server-stopped-before-answer': 'the request lies unread at the server, which outranks the impatience of the client',
   'no-sticky-sessions': OTHER_SID,
   'session-of-earlier-process': OTHER_SID,
   'reported-socketio-4881': OTHER_SID,

@@ -95,6 +95,7 @@ static const struct word state_flags[] = {
 	{ "BY_PROCESS", WST_STATE_BY_PROCESS },
 	{ "EXITING", WST_STATE_EXITING },
 	{ "UNACCEPTED", WST_STATE_UNACCEPTED },
+	{ "UNREAD", WST_STATE_UNREAD },
 	{ 0 },
 };
 

@@ -20,6 +20,32 @@ static void hangs_up_blur(struct story *st)
 	st->conns[0].end->fin_in_ns = STORY_END_NS;
 }
 
+/* The client waited for two seconds, and the server had not even looked. */
+static void ignored(struct story *st)
+{
+	struct conn *c = &st->conns[STORY_SERVER_LEG];
+
+	story_unanswered(st);
+	for (unsigned int i = 0; i < st->s.leg_count; i++)
+		st->conns[i].handshake.request_ns = STORY_END_NS - 2000 * STORY_MS;
+	story_fin(st, STORY_CLIENT_LEG);
+	c->end->unread_at_fin = true;
+	c->end->closed_ns = 0;
+	c->has_end = c->has_facts = false;
+}
+
+static void ignored_blur(struct story *st)
+{
+	st->conns[STORY_SERVER_LEG].end->unread_at_fin = false;
+}
+
+static void ignored_briefly(struct story *st)
+{
+	ignored(st);
+	for (unsigned int i = 0; i < st->s.leg_count; i++)
+		st->conns[i].handshake.request_ns = STORY_END_NS - 200 * STORY_MS;
+}
+
 static void gives_up(struct story *st)
 {
 	story_unanswered(st);
@@ -83,7 +109,9 @@ static void never_ends(struct story *st)
 
 static const struct rule_case cases[] = {
 	{ "upgrade.no_response", CONFIDENCE_HIGH, STORY_DIRECT, hangs_up, hangs_up_blur },
+	{ "upgrade.no_response", CONFIDENCE_HIGH, STORY_DIRECT, ignored, ignored_blur },
 	{ "upgrade.client_gave_up", CONFIDENCE_HIGH, STORY_DIRECT, gives_up, gives_up_blur },
+	{ "upgrade.client_gave_up", CONFIDENCE_MEDIUM, STORY_DIRECT, ignored_briefly, NULL },
 	{ "upgrade.bad_accept", CONFIDENCE_HIGH, STORY_DIRECT, wrong_accept, right_accept },
 	{ "upgrade.subprotocol_mismatch", CONFIDENCE_HIGH, STORY_DIRECT, no_subprotocol,
 	  no_subprotocol_blur },

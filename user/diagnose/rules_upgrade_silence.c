@@ -11,6 +11,8 @@
 /* Clients that time out wait for longer, people who leave a page leave sooner. */
 #define PATIENCE_NS (3ull * 1000000000)
 #define LONG_WAIT_NS (10ull * 1000000000)
+/* A process that has not looked at its sockets for so long is stuck, not busy. */
+#define UNREAD_NS (1ull * 1000000000)
 
 static bool is_server(enum initiator by)
 {
@@ -49,28 +51,53 @@ static void add_waiting(struct evidence *ev, const struct facts *f)
 	evidence_process(ev, f);
 }
 
+/* Nobody had looked at the request when whoever sent it left. */
+static bool lay_unread(const struct conn *c)
+{
+	return conn_is_server_side(c) &&
+	       (c->end->never_accepted || c->end->unread_at_fin ||
+		(c->has_end &&
+		 (c->end->tcp.unread_bytes || c->end->tcp.flags & WST_TCP_NEVER_ACCEPTED)));
+}
+
+static void add_unread(struct evidence *ev, const struct conn *c)
+{
+	if (c->end->never_accepted || c->end->tcp.flags & WST_TCP_NEVER_ACCEPTED)
+		evidence_add(ev, "never_accepted", 0,
+			     "%.*s (pid %u) had not even accepted the connection", WST_COMM_LEN,
+			     c->owner->comm, c->owner->tgid);
+	else if (lay_unread(c))
+		evidence_add(ev, "request_unread", 0, "%.*s (pid %u) had not read the request",
+			     WST_COMM_LEN, c->owner->comm, c->owner->tgid);
+}
+
 static enum confidence no_response(const struct facts *f, struct evidence *ev)
 {
 	const struct conn *c = f->answer.last_request;
-	bool unread = c && conn_is_server_side(c) && c->has_end && c->end->tcp.unread_bytes > 0;
+	bool unread = c && lay_unread(c) && waited_ns(f) >= UNREAD_NS;
 	bool closed = is_server(f->end.by) && f->end.how != ENDED_CONNECT_FAILED;
 
 	if (!c || f->answer.conn || f->end.leg < 0 ||
-	    (!closed && waited_ns(f) < PATIENCE_NS && f->end.by != BY_NETWORK))
+	    (!closed && !unread && waited_ns(f) < PATIENCE_NS && f->end.by != BY_NETWORK))
 		return CONFIDENCE_NONE;
 	add_waiting(ev, f);
+	add_unread(ev, c);
 	if (!was_delivered(c))
 		return CONFIDENCE_MEDIUM;
 	return closed || unread || waited_ns(f) >= LONG_WAIT_NS ? CONFIDENCE_HIGH :
 								  CONFIDENCE_MEDIUM;
 }
 
+/* Short of patience, or of an answer? A server that had not read the request may be at fault. */
 static enum confidence client_gave_up(const struct facts *f, struct evidence *ev)
 {
-	if (!f->answer.last_request || f->answer.conn || f->end.by != BY_CLIENT)
+	const struct conn *c = f->answer.last_request;
+
+	if (!c || f->answer.conn || f->end.by != BY_CLIENT)
 		return CONFIDENCE_NONE;
 	add_waiting(ev, f);
-	return waited_ns(f) < PATIENCE_NS ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+	add_unread(ev, c);
+	return waited_ns(f) < PATIENCE_NS && !lay_unread(c) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
 /* Did the client leave before it used the connection, and how long after the 101? */
@@ -165,6 +192,7 @@ static const struct rule rules[] = {
 		.retry = RETRY_YES,
 		.strategy = STRATEGY_IMMEDIATE_RETRY,
 		.at = AT_UPGRADE,
+		.alternatives = { "upgrade.no_response" },
 		.summary = "{who} left before the handshake was answered",
 		.user_message = "The connection was given up before it was open. Please try again.",
 		.steps = {

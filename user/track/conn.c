@@ -199,6 +199,7 @@ static int apply_state(struct conn *c, const struct wst_state_event *e)
 	if (closes && e->flags & WST_STATE_BY_PROCESS)
 		note_closer(c, e);
 	c->end->never_accepted |= (e->flags & WST_STATE_UNACCEPTED) != 0;
+	c->end->unread_at_fin |= (e->flags & WST_STATE_UNREAD) != 0;
 	if (e->new_state == STATE_CLOSE) {
 		note_first(&c->end->closed_ns, e->h.ts_ns);
 		if (e->old_state == STATE_SYN_SENT || e->old_state == STATE_SYN_RECV)

@@ -92,6 +92,7 @@ struct conn_end {
 	uint32_t reset_reason; /* of the first RST sent; WST_REASON_NONE if unknown */
 	bool reset_active, reset_by_process;
 	bool never_accepted; /* its peer closed it while it waited in the accept queue */
+	bool unread_at_fin; /* its peer closed it while bytes of it lay unread */
 	bool closed_by_process; /* a process called close()/shutdown(): closer, closer_ns */
 	bool closer_exiting; /* by the kernel, closing the files of a dying process */
 	bool backlog_overflow; /* its SYN met a full accept queue on this host */
