@@ -161,7 +161,8 @@ TEST(listener, a_new_worker_accepts)
 	REQUIRE(!keyed_init(&st.listeners, LISTENERS_MAX, sizeof(struct listener)));
 	st.r = listeners_restart(&st.listeners, st.processes, &at, &dead, ENDED_NS);
 	CHECK_EQ(st.r.state, RESTART_UNKNOWN);
-	restart_note(&st.r, listeners_note_accept(&st.listeners, &tuple, &task, false, ENDED_NS + MS),
+	restart_note(&st.r,
+		     listeners_note_accept(&st.listeners, &tuple, &task, false, ENDED_NS + MS),
 		     st.processes);
 	CHECK_EQ(st.r.state, RESTART_UNKNOWN); /* a sibling, as old as the one that ended */
 	task.tgid++;

@@ -82,6 +82,39 @@ static void proxy_closes_client_leg(struct story *st)
 	browser->end->fin_in_ns = browser->end->closed_ns = STORY_END_NS + 3 * STORY_MS;
 }
 
+/* What a supervisor sends to a worker that is stuck (gunicorn, systemd's watchdog). */
+TEST(rules_end, aborted_by_the_supervisor)
+{
+	struct story st;
+
+	story_begin(&st, STORY_DIRECT);
+	story_signal(&st, STORY_SERVER_PID, SIGABRT, 77, -1);
+	story_died(&st, STORY_SERVER_LEG, SIGABRT | 0x80);
+	check_verdict(&st, "session.process_killed", BY_SERVER);
+	CHECK_STR(st.v.summary,
+		  "server chat-server (pid 200) was killed with SIGABRT by systemd (pid 77)");
+	story_begin(&st, STORY_DIRECT);
+	story_signal(&st, STORY_SERVER_PID, SIGABRT, STORY_SERVER_PID, -1);
+	story_died(&st, STORY_SERVER_LEG, SIGABRT | 0x80);
+	check_verdict(&st, "session.process_crashed", BY_SERVER); /* abort() */
+}
+
+/* socat forks for each connection; that its child ends with it tells nothing. */
+TEST(rules_end, process_for_one_connection)
+{
+	struct story st;
+
+	story_begin(&st, STORY_PROXIED);
+	st.parts[STORY_PROXY_IN].owner.start_ns = st.conns[STORY_PROXY_IN].established_ns + 1;
+	story_fin(&st, STORY_PROXY_OUT);
+	story_fin(&st, STORY_PROXY_IN);
+	story_exit(&st, STORY_PROXY_PID, 0, 1);
+	story_verdict(&st);
+	CHECK(strcmp(st.v.rule->id, "session.proxy_worker_shutdown") != 0);
+	CHECK(strcmp(st.v.rule->id, "session.proxy_exited") != 0);
+	story_done(&st);
+}
+
 TEST(rules_end, proxy_hides_who_died)
 {
 	struct story st;

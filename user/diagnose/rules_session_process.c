@@ -73,13 +73,27 @@ static enum confidence process_oom_killed(const struct facts *f, struct evidence
 	return CONFIDENCE_HIGH;
 }
 
+/*
+ * SIGABRT comes from abort(), or from a supervisor whose watchdog ran out (gunicorn, systemd): it
+ * wants to know where the process was stuck.
+ */
+static bool was_aborted_by_another(const struct facts *f)
+{
+	const struct fatal_signal *s = f->closer.process ? &f->closer.process->last_signal : NULL;
+
+	return s && f->closer.died_of == SIGABRT && s->signal == SIGABRT && s->sender.tgid &&
+	       s->sender.tgid != f->closer.task->tgid;
+}
+
 static enum confidence process_killed(const struct facts *f, struct evidence *ev)
 {
 	const struct process *p = f->closer.process;
 
-	if (!died(f) || f->closer.died_of != SIGKILL)
+	if (!died(f) || (f->closer.died_of != SIGKILL && !was_aborted_by_another(f)))
 		return CONFIDENCE_NONE;
 	add_story(ev, f);
+	if (was_aborted_by_another(f))
+		return CONFIDENCE_HIGH;
 	if (p && p->kill_signal.signal && p->kill_signal.sender.tgid)
 		return CONFIDENCE_HIGH;
 	evidence_add(ev, "sender_unknown", 0, "who sent the SIGKILL was not seen");
@@ -152,13 +166,30 @@ static const struct process *parent_of_worker(const struct facts *f)
 	return parent && strcmp(parent->comm, p->comm) == 0 ? parent : NULL;
 }
 
+/*
+ * A process for each connection (socat, inetd) begins after the connection does, and ends because
+ * it has: it is no worker.
+ */
+static bool was_made_for_it(const struct facts *f)
+{
+	for (unsigned int i = 0; i < f->session->leg_count; i++) {
+		const struct conn *c = f->session->legs[i];
+
+		if (c->owner->tgid == f->closer.task->tgid && conn_is_server_side(c) &&
+		    c->established_ns && c->owner->start_ns > c->established_ns)
+			return true;
+	}
+	return false;
+}
+
 /* It closed its sessions itself, and had ended in order soon after. */
 static bool retired(const struct facts *f)
 {
 	const struct closer_story *closer = &f->closer;
 
 	return closer->exited && !closer->exiting && !closer->exit_code && !f->closing.frame &&
-	       closer->exit_ns >= f->end.ts_ns && closer->exit_ns - f->end.ts_ns <= WORKER_EXIT_NS;
+	       closer->exit_ns >= f->end.ts_ns &&
+	       closer->exit_ns - f->end.ts_ns <= WORKER_EXIT_NS && !was_made_for_it(f);
 }
 
 /* An idle timeout may happen to be the last thing before an end that has nothing to do with it. */
@@ -226,7 +257,7 @@ static bool faulted_before_exit(const struct closer_story *closer)
 
 static enum confidence process_crashed(const struct facts *f, struct evidence *ev)
 {
-	bool crashed = is_crash(f->closer.died_of);
+	bool crashed = is_crash(f->closer.died_of) && !was_aborted_by_another(f);
 
 	if (!died(f) || (!crashed && !faulted_before_exit(&f->closer)))
 		return CONFIDENCE_NONE;
@@ -377,10 +408,10 @@ static const struct rule rules[] = {
 		.at = AT_SESSION,
 		.flags = RULE_ENDS_PROCESS,
 		.alternatives = { "session.process_oom_killed" },
-		.summary = "{who} was killed with SIGKILL{by}",
+		.summary = "{who} was killed with {signal}{by}",
 		.user_message = "The chat {party} was stopped. Please try again in a moment.",
 		.steps = {
-			"The evidence names the sender: a container runtime sends SIGKILL when the stop grace is over (10 s after SIGTERM for Docker), a supervisor when a health check fails.",
+			"The evidence names the sender: a container runtime sends SIGKILL when the stop grace is over (10 s after SIGTERM for Docker), a supervisor when a health check fails, SIGABRT when its worker has been stuck for too long (gunicorn `--timeout`, systemd `WatchdogSec=`).",
 			"Handle SIGTERM: send Close 1001 or 1012 to every client, then exit. Raise stop_grace_period if that takes longer.",
 		},
 	},

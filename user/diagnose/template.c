@@ -129,6 +129,11 @@ static void fill_waited(char dst[WORD_BYTES], const struct facts *f)
 	format_duration(dst, ns);
 }
 
+static void fill_signal(char dst[WORD_BYTES], const struct facts *f)
+{
+	snprintf(dst, WORD_BYTES, "%s", name_of_signal(f->closer.died_of));
+}
+
 /* " by systemd (pid 1, its parent)": who sent the signal that ended the process, or began to. */
 static void fill_by(char dst[WORD_BYTES], const struct facts *f)
 {
@@ -138,6 +143,8 @@ static void fill_by(char dst[WORD_BYTES], const struct facts *f)
 
 	if (p && f->closer.died_of == SIGKILL)
 		s = &p->kill_signal;
+	else if (p && f->closer.died_of && p->last_signal.signal == f->closer.died_of)
+		s = &p->last_signal;
 	dst[0] = '\0';
 	if (!s || !s->signal)
 		return;
@@ -201,6 +208,7 @@ static const struct word words[] = {
 	{ "other", "other side", fill_other },
 	{ "waited", "the whole ping timeout", fill_waited },
 	{ "by", "", fill_by },
+	{ "signal", "SIGKILL", fill_signal },
 	{ "answered", "some time", fill_answered },
 	{ "segment", "1448", fill_segment },
 	{ "stuck", "peer", fill_stuck },
