@@ -24,6 +24,9 @@ const HALVES = ['198.18', '198.19'];
 const FIRST = 90;
 const MOST = 255 - FIRST;
 
+// The second half of each network is for the scenarios after the first MOST.
+const UPPER = 128;
+
 // Each pair of neighbours: the last byte of the address at either end.
 const LINKS = {
   'client-proxy': [1, 2],
@@ -55,10 +58,11 @@ async function claimAddresses() {
 class World {
   constructor(number, folder) {
     this.number = number;
-    if (number > MOST) {
-      throw new Error(`no more than ${MOST} scenarios have addresses`);
+    if (number >= 2 * MOST) {
+      throw new Error(`no more than ${2 * MOST} scenarios have addresses`);
     }
-    this.network = `${half}.${FIRST + number}`;
+    this.network = `${half}.${FIRST + number % MOST}`;
+    this.offset = number < MOST ? 0 : UPPER;
     this.folder = path.join(folder, `world-${number}`);
     fs.mkdirSync(this.folder);
     fs.chmodSync(this.folder, 0o755);
@@ -74,9 +78,13 @@ class World {
     this.endings.push(work);
   }
 
+  host(last) {
+    return `${this.network}.${this.offset + last}`;
+  }
+
   // Does this text (of a line) speak of an address of this world?
   owns(text) {
-    return text.includes(`"${this.network}.`);
+    return text.split(`"${this.network}.`).slice(1).some((rest) => (parseInt(rest, 10) >= UPPER) === (this.offset > 0));
   }
 
   // A namespace has the sysctls of its role from its first connection on.
@@ -91,7 +99,7 @@ class World {
   address(from, to) {
     const name = LINKS[`${from}-${to}`] ? `${from}-${to}` : `${to}-${from}`;
     const [a, b] = name.split('-');
-    const ends = LINKS[name].map((last) => `${this.network}.${last}`);
+    const ends = LINKS[name].map((last) => this.host(last));
     if (!this.links.has(name)) {
       this.links.add(name);
       link(this.namespace(a), `to-${b}`, `${ends[0]}/28`, this.namespace(b), `to-${a}`, `${ends[1]}/28`);
@@ -101,7 +109,7 @@ class World {
 
   // A wire between two roles that can be told to misbehave.
   async wire(from, to, options = {}) {
-    const [a, b] = WIRE.map((last) => `${this.network}.${last}`);
+    const [a, b] = WIRE.map((last) => this.host(last));
     const switches = Object.entries(options).map(([name, value]) => `--${name.replace(/_/g, '-')}=${value}`);
     const argv = ['/usr/bin/python3', path.join(__dirname, 'tools/middlebox.py'),
       this.namespace(from).name, a, this.namespace(to).name, b, ...switches];

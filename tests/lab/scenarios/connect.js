@@ -79,8 +79,8 @@ module.exports = [
     async run(t) {
       t.world.namespace('client', HASTY);
       t.url();
-      t.world.namespace('client').addDeadNeighbour('to-backend', `${t.world.network}.40`);
-      await t.attempt({ to: `${t.world.network}.40`, port: 8000 });
+      t.world.namespace('client').addDeadNeighbour('to-backend', t.world.host(40));
+      await t.attempt({ to: t.world.host(40), port: 8000 });
     },
   },
   {
@@ -115,7 +115,7 @@ module.exports = [
     fast: true,
     async run(t) {
       t.url();
-      await t.attempt({ to: `${t.world.network}.41`, port: 8000 });
+      await t.attempt({ to: t.world.host(41), port: 8000 });
     },
   },
   {
@@ -125,7 +125,7 @@ module.exports = [
     confidence: 'high',
     async run(t) {
       t.url();
-      await t.attempt({ to: `${t.world.network}.200`, port: 8000 });
+      await t.attempt({ to: t.world.host(120), port: 8000 });
     },
   },
   {

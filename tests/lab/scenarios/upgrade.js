@@ -209,7 +209,7 @@ module.exports = [
     fast: false,
     async run(t) {
       t.upstream();
-      await t.nginx({ server: passTo(`${t.world.network}.23:8000`) });
+      await t.nginx({ server: passTo(`${t.world.host(23)}:8000`) });
       await t.attempt({ to: 'proxy' });
     },
   },
@@ -259,8 +259,8 @@ module.exports = [
     fast: false,
     async run(t) {
       t.upstream();
-      t.world.namespace('proxy').addDeadNeighbour('to-backend', `${t.world.network}.24`);
-      await t.nginx({ server: passTo(`${t.world.network}.24:8000`, 'proxy_connect_timeout 2s;') });
+      t.world.namespace('proxy').addDeadNeighbour('to-backend', t.world.host(24));
+      await t.nginx({ server: passTo(`${t.world.host(24)}:8000`, 'proxy_connect_timeout 2s;') });
       await t.attempt({ to: 'proxy' });
     },
   },
