@@ -25,6 +25,9 @@ TEST_PACKAGES=(
 	iproute2 nftables procps curl strace # namespaces, faults, looking around
 	nginx golang-go golang-github-gorilla-websocket-dev
 	haproxy python3-websockets openssl runc # the lab
+	apache2-bin caddy lighttpd socat stunnel4 varnish # its other proxies
+	daphne gunicorn libmojolicious-perl libtomcat10-embed-java default-jdk-headless puma # its other servers
+	python3-aiohttp python3-tornado python3-wsproto ruby-faye-websocket uvicorn
 	chromium tshark
 	qemu-system-x86 busybox-static xz-utils zstd # other kernels
 	mmdebstrap debian-archive-keyring # the Docker engine and its base image, in a folder
@@ -104,7 +107,7 @@ forbid_services() {
 disable_services() {
 	local name
 	[ -d /run/systemd/system ] || return 0
-	for name in nginx haproxy; do
+	for name in nginx haproxy caddy lighttpd stunnel4 varnish varnishncsa; do
 		if printf '%s\n' "$@" | grep -qx "$name"; then
 			systemctl -q disable "$name.service" || true
 		fi

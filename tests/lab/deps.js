@@ -15,6 +15,22 @@ const NEEDED = [
   ['/usr/bin/openssl', 'openssl'],
   ['/usr/bin/prlimit', 'util-linux'],
   ['/usr/sbin/tc', 'iproute2'],
+  ['/usr/sbin/apache2', 'apache2-bin'],
+  ['/usr/bin/caddy', 'caddy'],
+  ['/usr/sbin/lighttpd', 'lighttpd'],
+  ['/usr/bin/socat', 'socat'],
+  ['/usr/bin/stunnel4', 'stunnel4'],
+  ['/usr/sbin/varnishd', 'varnish'],
+  ['/usr/bin/daphne', 'daphne'],
+  ['/usr/bin/gunicorn', 'gunicorn'],
+  ['/usr/bin/javac', 'default-jdk-headless'],
+  ['/usr/bin/puma', 'puma'],
+  ['/usr/bin/uvicorn', 'uvicorn'],
+  ['/usr/lib/python3/dist-packages/aiohttp', 'python3-aiohttp'],
+  ['/usr/lib/python3/dist-packages/tornado', 'python3-tornado'],
+  ['/usr/lib/python3/dist-packages/wsproto', 'python3-wsproto'],
+  ['/usr/share/java/tomcat10-embed-websocket.jar', 'libtomcat10-embed-java'],
+  ['/usr/share/perl5/Mojolicious', 'libmojolicious-perl'],
 ];
 
 function prepareSoftware() {
@@ -25,6 +41,7 @@ function prepareSoftware() {
   return {
     obedientGo: e2e.buildGoBackend(),
     goServer: e2e.buildGo(path.join(__dirname, 'go/server'), 'lab_server'),
+    goProxy: e2e.buildGo(path.join(__dirname, 'go/proxy'), 'lab_proxy'),
     goClient: e2e.buildGo(path.join(__dirname, 'go/client'), 'lab_client'),
   };
 }

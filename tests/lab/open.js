@@ -10,6 +10,10 @@ const PATTERN = 'the third session and later ones repeat the idle or the age of 
 
 const OTHER_SID = 'the answer is 400 to a sid in the query that this process did not give out';
 
+const DEFERRED = 'with TCP_DEFER_ACCEPT, the default of Apache, the request comes before the accepted socket: that socket is not followed';
+
+const FORM = 'how the side that pings gives up (FIN, RST by SO_LINGER) does not change why';
+
 const OPEN = {
   'no-route': 'ENETUNREACH of connect() is the decisive fact, so it may be high',
   'limit-conn': 'the 503 is of the proxy itself, there is no backend leg',
@@ -18,6 +22,20 @@ const OPEN = {
   'reported-socketio-4881': OTHER_SID,
   'nginx-reload': 'the worker exits with all its sessions at one instant after a SIGHUP of the master; that outranks their equal age',
   'nginx-read-timeout': 'five sessions died at the same idle, and no incident says so',
+  'aiohttp-heartbeat': 'the last frame is a ping that was acknowledged and not answered, but half a second is too short for the rule',
+  'daphne-ping-timeout': FORM,
+  'tomcat-idle': 'Close 1001 by the server after the same silence, whose reason says so: no normal end',
+  'aiohttp-shutdown': 'SIGTERM, Close 1000 by the server, exit: that a code says normal does not make it the wish of anybody',
+  'gunicorn-worker-timeout': 'a SIGABRT that another process sent is no crash',
+  'helper-holds-socket': 'the last holder of a socket is not its owner, who was killed before',
+  'stunnel-killed': 'who ends TLS and opens the leg to the backend is a proxy, no client',
+  'stunnel-idle': 'four times the same silence outranks that the proxy resets',
+  'socat-idle': 'a process for one connection that ends after it is no worker of a reload',
+  'caddy-reload': 'the Close frame of the proxy is not masked, but it is a Close frame and says why',
+  'apache-proxy-timeout': DEFERRED,
+  'apache-backend-down': DEFERRED,
+  'apache-restarted': DEFERRED,
+  'deferred-accept': DEFERRED,
   // These are right in most runs and wrong in some.
   'client-hammers': 'twenty-five opens within seconds, tens of milliseconds after each end, are a storm in every run',
   'reported-openclaw-105698': 'the pongs lie unread in the receive queue of the side that gave up',

@@ -9,6 +9,7 @@ const { Agent } = require('../e2e/agent');
 const { RawSession, Session } = require('../e2e/session');
 const { sleep, until } = require('../e2e/wait');
 const { World, listening } = require('./world');
+const { PROXIES } = require('./proxies');
 const { CLIENTS, SERVERS, startHaproxy, startNginx } = require('./software');
 
 const PORTS = { proxy: 8080, edge: 8080 };
@@ -55,6 +56,15 @@ class Scenario {
     const role = options.role || 'proxy';
     const address = this.world.address(options.from || 'client', role);
     return startHaproxy(this, { address, cgroup: this.cgroup(role), ...options });
+  }
+
+  // Another proxy, of proxies.js.
+  async proxy(kind, { role = 'proxy', port = 8080, from = 'client', upstream = this.upstream(), ...options } = {}) {
+    const where = { folder: this.world.folder, binaries: this.binaries, address: this.world.address(from, role), port };
+    const argv = PROXIES[kind]({ ...where, upstream, ...options });
+    const started = this.world.start(role, argv, { title: kind, cgroup: this.cgroup(role) });
+    await listening(started.pid, port);
+    return started;
   }
 
   // ADDRESS:PORT of the backend as the proxy sees it.

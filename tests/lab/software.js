@@ -6,6 +6,7 @@
 
 const fs = require('fs');
 const path = require('path');
+const { FRAMEWORKS } = require('./frameworks');
 const { listening } = require('./world');
 
 const NODE = process.execPath;
@@ -19,6 +20,7 @@ const json = (port, settings) => JSON.stringify({ port, ...settings });
 // kind -> argv. The last two are those of the end-to-end tests: they end
 // connections in the way that a client orders.
 const SERVERS = {
+  ...FRAMEWORKS,
   go: (t, port, settings) => [t.binaries.goServer, '-listen', `:${port}`, ...flags(settings)],
   node: (t, port, { v8 = [], ...settings }) => [NODE, ...v8, here('servers/chat.js'), json(port, settings)],
   python: (t, port, settings) => [PYTHON, here('servers/chat.py'), json(port, settings)],
@@ -31,6 +33,7 @@ const SERVERS = {
 const CLIENTS = {
   go: (t, url, settings) => [t.binaries.goClient, `-url=${url}`, ...flags(settings)],
   python: (t, url, settings) => [PYTHON, here('clients/client.py'), url, JSON.stringify(settings)],
+  aiohttp: (t, url, settings) => [PYTHON, here('clients/aiohttp_client.py'), url, JSON.stringify(settings)],
   socketio: (t, url, settings) => [NODE, here('clients/socketio.js'), url, JSON.stringify(settings)],
 };
 

@@ -11,6 +11,8 @@ const rows = [
   ...require('./frames'),
   ...require('./group'),
   ...require('./reported'),
+  ...require('./other_servers'),
+  ...require('./other_proxies'),
   ...require('./soak'),
 ];
 

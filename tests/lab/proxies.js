@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+
+'use strict';
+
+// Proxies besides nginx and HAProxy: kind -> argv. Each is given where it works and where it
+// listens ({ folder, binaries, address, port }), the upstream ("HOST:PORT"), and options of its own.
+
+const fs = require('fs');
+const path = require('path');
+
+function write(folder, name, text) {
+  const file = path.join(folder, name);
+  fs.writeFileSync(file, text);
+  return file;
+}
+
+const MODULES = '/usr/lib/apache2/modules';
+
+// pass: what passes requests on; UPSTREAM in it is the backend
+function apache({ folder, address, port, upstream, main = '', pass = 'ProxyPass / ws://UPSTREAM/' }) {
+  const modules = ['mpm_event', 'authz_core', 'proxy', 'proxy_http', 'proxy_wstunnel'];
+  return ['/usr/sbin/apache2', '-DFOREGROUND', '-f', write(folder, 'apache.conf', `
+ServerRoot ${folder}
+ServerName lab
+DefaultRuntimeDir ${folder}
+PidFile ${folder}/apache.pid
+ErrorLog ${folder}/apache-error.log
+Listen ${address}:${port}
+${modules.map((name) => `LoadModule ${name}_module ${MODULES}/mod_${name}.so`).join('\n')}
+User nobody
+Group nogroup
+StartServers 1
+${pass.replace('UPSTREAM', upstream)}
+${main}
+`)];
+}
+
+function lighttpd({ folder, address, port, upstream, main = '', upgrade = 'enable' }) {
+  const [host, number] = upstream.split(':');
+  return ['/usr/sbin/lighttpd', '-D', '-f', write(folder, 'lighttpd.conf', `
+server.modules = ("mod_proxy")
+server.document-root = "${folder}"
+server.errorlog = "${folder}/lighttpd-error.log"
+server.bind = "${address}"
+server.port = ${port}
+proxy.server = ("" => (("host" => "${host}", "port" => ${number})))
+proxy.header = ("upgrade" => "${upgrade}")
+${main}
+`)];
+}
+
+// `caddy reload` needs an admin socket and a home.
+const caddyCommand = (folder, command) => ['/usr/bin/env', `HOME=${folder}`, '/usr/bin/caddy', command,
+  '--adapter', 'caddyfile', '--config', path.join(folder, 'Caddyfile')];
+
+function caddy({ folder, address, port, upstream }) {
+  write(folder, 'Caddyfile', `{
+  auto_https off
+  admin unix/${folder}/caddy.sock
+  grace_period 1s
+}
+http://:${port} {
+  bind ${address}
+  reverse_proxy ${upstream}
+}
+`);
+  return caddyCommand(folder, 'run');
+}
+
+// A reload needs a configuration that differs.
+function caddyReload({ folder }) {
+  const file = path.join(folder, 'Caddyfile');
+  fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace('grace_period 1s', 'grace_period 2s'));
+  return [...caddyCommand(folder, 'reload'), '--address', `unix/${folder}/caddy.sock`];
+}
+
+// pipe: what vcl_pipe does with the request to the backend
+const PIPE = `if (req.http.upgrade) {
+    set bereq.http.upgrade = req.http.upgrade;
+    set bereq.http.connection = req.http.connection;
+  }`;
+
+function varnish({ folder, address, port, upstream, parameters = [], pipe = PIPE }) {
+  const [host, number] = upstream.split(':');
+  const file = write(folder, 'lab.vcl', `vcl 4.0;
+backend default { .host = "${host}"; .port = "${number}"; }
+sub vcl_recv {
+  if (req.http.upgrade ~ "(?i)websocket") { return (pipe); }
+  return (pass);
+}
+sub vcl_pipe { ${pipe} }
+`);
+  return ['/usr/sbin/varnishd', '-F', '-j', 'none', '-T', 'none', '-s', 'default,16m', '-f', file,
+    '-n', path.join(folder, 'varnish'), '-a', `${address}:${port}`, ...parameters.flatMap((p) => ['-p', p])];
+}
+
+// Ends TLS: cert is what selfSigned() gives.
+const stunnel = ({ folder, address, port, upstream, cert, main = '' }) => ['/usr/bin/stunnel4',
+  write(folder, 'stunnel.conf', `
+foreground = yes
+pid =
+cert = ${cert.cert}
+key = ${cert.key}
+[chat]
+accept = ${address}:${port}
+connect = ${upstream}
+${main}
+`)];
+
+// Knows nothing of HTTP; a process for each connection.
+const socat = ({ address, port, upstream, options = [] }) => ['/usr/bin/socat', ...options,
+  `TCP-LISTEN:${port},bind=${address},fork,reuseaddr`, `TCP:${upstream}`];
+
+// httputil.ReverseProxy
+const goProxy = ({ binaries, address, port, upstream }) => [binaries.goProxy,
+  `-listen=${address}:${port}`, `-to=http://${upstream}`];
+
+// http-proxy
+const nodeProxy = ({ address, port, upstream }) => [process.execPath,
+  path.join(__dirname, 'servers/proxy.js'), JSON.stringify({ host: address, port, target: `http://${upstream}` })];
+
+module.exports = { PROXIES: { apache, caddy, goProxy, lighttpd, nodeProxy, socat, stunnel, varnish }, caddyReload };

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+
+'use strict';
+
+// Proxies besides nginx and HAProxy, and hops that know nothing of HTTP.
+
+const fs = require('fs');
+const path = require('path');
+const { selfSigned } = require('../deps');
+const { caddyReload } = require('../proxies');
+const { passTo } = require('../software');
+const { until } = require('../../e2e/wait');
+const { childrenOf } = require('../world');
+
+const base = { confidence: 'high', fast: false };
+
+// Later than what is taken for a refusal right after the open.
+const SETTLED_MS = 2200;
+
+async function before(t, kind, options) {
+  const tls = kind === 'stunnel';
+  const proxy = await t.proxy(kind, { ...options, ...(tls && { cert: selfSigned(t.world.folder, 'proxy') }) });
+  return { proxy, to: { to: 'proxy', ...(tls && { tls, rejectUnauthorized: false }) } };
+}
+
+// Sessions through that proxy, one after the other, that fall silent.
+async function fallSilent(t, to) {
+  for (let i = 0; i < 4; i++) {
+    const session = await t.open(to);
+    await t.sleep(250 * i);
+    await session.say('hello');
+    await session.closed();
+  }
+}
+
+const idle = (name, broken, kind, options) => ({
+  ...base,
+  name,
+  broken,
+  cause: 'session.proxy_idle_timeout',
+  pattern: ['session.closed_without_close_frame', 'session.aborted_by_application'],
+  async run(t) {
+    await t.server('aiohttp');
+    const { to } = await before(t, kind, options);
+    await fallSilent(t, to);
+  },
+});
+
+// A session through that proxy that talked, and what befalls whom.
+const through = (kind, what, broken, cause, befall) => ({
+  ...base,
+  name: `${kind}-${what}`,
+  broken: broken.replace('PROXY', kind),
+  cause,
+  async run(t) {
+    const backend = await t.server('node');
+    const { proxy, to } = await before(t, kind);
+    const session = await t.open(to);
+    await session.say('hello');
+    await t.sleep(SETTLED_MS);
+    await befall(t, { backend, proxy, session });
+    await session.closed();
+  },
+});
+
+function killWhole(t, { proxy }) {
+  childrenOf(proxy.pid).forEach((pid) => process.kill(pid, 'SIGKILL'));
+  t.kill(proxy);
+}
+
+const backendKilled = (kind) => through(kind, 'backend-killed', 'The backend behind PROXY is killed.',
+  'session.process_killed', (t, { backend }) => t.kill(backend));
+const killed = (kind) => through(kind, 'killed', 'PROXY is killed, with its workers.',
+  'session.proxy_exited', killWhole);
+const leaves = (kind) => through(kind, 'client-leaves', 'Nothing: the client leaves PROXY with Close 1000.',
+  'session.normal', (t, { session }) => session.close(1000, 'bye'));
+const vanishes = (kind) => through(kind, 'client-drops', 'The client behind PROXY drops its socket.',
+  'session.closed_without_close_frame', (t, { session }) => session.call('terminate'));
+
+const refused = (name, broken, cause, kind, options) => ({
+  ...base,
+  name,
+  broken,
+  cause,
+  async run(t) {
+    await t.server('node');
+    await t.proxy(kind, options);
+    await t.attempt({ to: 'proxy' });
+  },
+});
+
+// Nobody listens behind that proxy, whose own failure to connect is a line, too.
+const nobody = (kind, cause) => ({
+  ...base,
+  name: `${kind}-backend-down`,
+  broken: `Nobody listens behind ${kind}.`,
+  cause,
+  besides: 'connect.refused',
+  async run(t) {
+    await t.proxy(kind);
+    await t.attempt({ to: 'proxy' });
+  },
+});
+
+// aiohttp listens on a Unix socket of the proxy's host.
+async function behindUnixSocket(t, more = '') {
+  const socket = path.join(t.world.folder, 'backend.sock');
+  const server = path.join(__dirname, '../servers/chat_aiohttp.py');
+  const backend = t.world.start('proxy', ['/usr/bin/python3', server, JSON.stringify({ path: socket })], { title: 'aiohttp' });
+  if (!await until(() => fs.existsSync(socket), 10000)) {
+    throw new Error('aiohttp made no socket');
+  }
+  fs.chmodSync(socket, 0o777);
+  await t.nginx({ server: passTo(`unix:${socket}:`, more) });
+  return backend;
+}
+
+const TUNNELS = ['apache', 'caddy', 'goProxy', 'lighttpd', 'nodeProxy', 'varnish', 'socat', 'stunnel'];
+
+module.exports = [
+  ...TUNNELS.map(backendKilled),
+  ...TUNNELS.map(killed),
+  ...['apache', 'caddy', 'socat', 'stunnel'].map(leaves),
+  ...['caddy', 'socat'].map(vanishes),
+
+  idle('apache-proxy-timeout', 'ProxyTimeout of Apache is two seconds.', 'apache', { main: 'ProxyTimeout 2\nTimeout 2' }),
+  idle('lighttpd-read-idle', 'server.max-read-idle of lighttpd is two seconds.', 'lighttpd', { main: 'server.max-read-idle = 2' }),
+  idle('varnish-pipe-timeout', 'pipe_timeout of Varnish is two seconds.', 'varnish', { parameters: ['pipe_timeout=2'] }),
+  idle('stunnel-idle', 'TIMEOUTidle of stunnel, which ends TLS, is two seconds.', 'stunnel', { main: 'TIMEOUTidle = 2' }),
+  idle('socat-idle', 'socat -T 2 forwards TCP.', 'socat', { options: ['-T', '2'] }),
+
+  refused('apache-without-tunnel', 'Apache passes the request on as one of HTTP.', 'upgrade.headers_not_forwarded',
+    'apache', { pass: 'ProxyPass / http://UPSTREAM/' }),
+  refused('lighttpd-without-upgrade', 'lighttpd does not pass Upgrade on.', 'upgrade.headers_not_forwarded',
+    'lighttpd', { upgrade: 'disable' }),
+  refused('varnish-without-upgrade', 'vcl_pipe of Varnish does not pass Upgrade on.', 'upgrade.headers_not_forwarded',
+    'varnish', { pipe: '' }),
+
+  // A 503 of the proxy itself, because of what it met at its backend.
+  nobody('apache', ['upgrade.bad_gateway', 'upgrade.unavailable']),
+  nobody('lighttpd', ['upgrade.bad_gateway', 'upgrade.unavailable']),
+  nobody('caddy', 'upgrade.bad_gateway'),
+  nobody('goProxy', 'upgrade.bad_gateway'),
+  // These hang up without an answer; whether the request was read before is their affair.
+  nobody('nodeProxy', ['upgrade.no_response', 'connect.closed_unserved']),
+  nobody('varnish', ['upgrade.no_response', 'connect.closed_unserved']),
+  nobody('socat', ['upgrade.no_response', 'connect.closed_unserved']),
+
+  through('apache', 'restarted', 'Apache gets SIGHUP: its workers end at once.',
+    ['session.proxy_worker_shutdown', 'session.proxy_exited'], (t, { proxy }) => t.kill(proxy, 'SIGHUP')),
+  {
+    ...base,
+    name: 'caddy-reload',
+    broken: 'caddy reload ends what the old configuration had open, with Close 1001 to both sides.',
+    cause: 'session.service_restart',
+    async run(t) {
+      await t.server('node');
+      await t.proxy('caddy');
+      const sessions = await t.opens(3, { to: 'proxy' });
+      await t.sleep(SETTLED_MS);
+      t.world.start('proxy', caddyReload({ folder: t.world.folder }), { title: 'caddy reload' });
+      await Promise.all(sessions.map((session) => session.closed()));
+    },
+  },
+  {
+    ...base,
+    name: 'unix-socket-read-timeout',
+    broken: 'nginx reaches its backend through a Unix socket; proxy_read_timeout is two seconds.',
+    cause: 'session.proxy_idle_timeout',
+    pattern: ['session.closed_without_close_frame'],
+    async run(t) {
+      await behindUnixSocket(t, 'proxy_read_timeout 2s;');
+      await fallSilent(t, { to: 'proxy' });
+    },
+  },
+  {
+    ...base,
+    name: 'unix-socket-backend-killed',
+    broken: 'nginx reaches its backend through a Unix socket, and the backend is killed.',
+    // The Unix socket is no leg that is seen: nginx, alive, closed, though not by its own will.
+    cause: ['session.process_killed', 'session.closed_without_close_frame'],
+    confidence: 'low',
+    async run(t) {
+      const backend = await behindUnixSocket(t);
+      const session = await t.open({ to: 'proxy' });
+      await session.say('hello');
+      await t.sleep(SETTLED_MS);
+      t.kill(backend);
+      await session.closed();
+    },
+  },
+  {
+    ...base,
+    name: 'deferred-accept',
+    broken: 'nginx accepts only when the request is there (TCP_DEFER_ACCEPT), and answers 401 to a client elsewhere.',
+    cause: 'upgrade.unauthorized',
+    outside: ['client'],
+    async run(t) {
+      const address = t.world.address('client', 'proxy');
+      await t.nginx({ server: 'return 404;', http: `server { listen ${address}:8081 deferred; return 401; }` });
+      await t.attempt({ to: 'proxy', port: 8081 });
+    },
+  },
+];
