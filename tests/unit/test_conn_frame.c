@@ -167,6 +167,25 @@ TEST(conn_frame, illegal_frames)
 	lone_conn_free(c);
 }
 
+/* Before a 101 the bytes of a client are no frames yet; those of a server there are not. */
+TEST(conn_frame, noise_behind_a_request)
+{
+	for (int of_client = 0; of_client < 2; of_client++) {
+		struct events *e = events_new();
+		struct conn *c;
+
+		ev_illegal(e, &SERVER, of_client, WST_FAULT_RSV);
+		c = conn_of(e);
+		c->handshake.request_seen = true;
+		c->handshake.request_direction = WST_IN;
+		CHECK_EQ(conn_is_websocket(c), !of_client);
+		c->handshake.request_seen = false;
+		c->handshake.other_request = true;
+		CHECK(!conn_is_websocket(c));
+		free(c);
+	}
+}
+
 TEST(conn_frame, illegal_close_frame)
 {
 	struct events *e = events_new();

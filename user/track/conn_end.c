@@ -125,16 +125,29 @@ static bool has_frames(const struct wst_walk_facts *w)
 	return w->flags & WST_WALK_JOINED;
 }
 
+static bool has_frames_of(const struct conn *c, unsigned int direction)
+{
+	const struct bad_frame *bad = &c->frames->bad;
+
+	return has_frames(&c->end->walk[direction]) || c->frames->close[direction].seen ||
+	       (bad->kind && bad->direction == direction);
+}
+
 bool conn_is_websocket(const struct conn *c)
 {
-	if (c->handshake.response_seen)
-		return c->handshake.status == 101;
-	if (c->frames->close[WST_IN].seen || c->frames->close[WST_OUT].seen || c->frames->bad.kind)
-		return true;
-	/* a client may send frames before it has the answer: that makes no WebSocket yet */
-	if (c->handshake.request_seen)
-		return has_frames(&c->end->walk[conn_from_server(c)]);
-	return has_frames(&c->end->walk[WST_IN]) || has_frames(&c->end->walk[WST_OUT]);
+	const struct handshake *hs = &c->handshake;
+
+	if (hs->response_seen)
+		return hs->status == 101;
+	if (hs->other_request)
+		return false;
+	/*
+	 * What a client sends behind its request may be frames, the next request, or noise: only
+	 * what comes behind a 101 makes a WebSocket.
+	 */
+	if (hs->request_seen)
+		return has_frames_of(c, conn_from_server(c));
+	return has_frames_of(c, WST_IN) || has_frames_of(c, WST_OUT);
 }
 
 bool conn_is_refused(const struct conn *c)
