@@ -81,6 +81,25 @@ static void right_accept(struct story *st)
 		st->conns[i].handshake.accept_right = true;
 }
 
+/* Neither end sent its half of the proof, and the server hung up. */
+static void no_proof(struct story *st)
+{
+	no_frames(st);
+	for (unsigned int i = 0; i < st->s.leg_count; i++) {
+		struct handshake *hs = &st->conns[i].handshake;
+
+		hs->has_key = hs->accept_seen = hs->accept_right = false;
+	}
+	story_fin(st, STORY_SERVER_LEG);
+}
+
+static void talks_without_proof(struct story *st)
+{
+	for (unsigned int i = 0; i < st->s.leg_count; i++)
+		for (int direction = 0; direction < 2; direction++)
+			st->conns[i].walk[direction].frames[1] = 3;
+}
+
 /* The client went away this long after the 101. */
 static void left_after(struct story *st, uint64_t ms)
 {
@@ -113,6 +132,7 @@ static const struct rule_case cases[] = {
 	{ "upgrade.client_gave_up", CONFIDENCE_HIGH, STORY_DIRECT, gives_up, gives_up_blur },
 	{ "upgrade.client_gave_up", CONFIDENCE_MEDIUM, STORY_DIRECT, ignored_briefly, NULL },
 	{ "upgrade.bad_accept", CONFIDENCE_HIGH, STORY_DIRECT, wrong_accept, right_accept },
+	{ "upgrade.bad_accept", CONFIDENCE_HIGH, STORY_DIRECT, no_proof, talks_without_proof },
 	{ "upgrade.subprotocol_mismatch", CONFIDENCE_HIGH, STORY_DIRECT, no_subprotocol,
 	  no_subprotocol_blur },
 	{ "upgrade.unknown", CONFIDENCE_LOW, STORY_DIRECT, never_ends, NULL },

@@ -199,9 +199,10 @@ static enum confidence auth_deadline(const struct facts *f, struct evidence *ev)
 static enum confidence rejected_after_open(const struct facts *f, struct evidence *ev)
 {
 	char age[FORMAT_DURATION];
+	const struct conn *c;
 	bool said = f->closing.frame && refuses(&f->closing);
 
-	if (!server_gave_up(f) || !path_is_quiet(f) || !age_ns(f) || age_ns(f) > AT_ONCE_NS ||
+	if (!server_gave_up(f) || facts_bad_frame(f, WST_FRAME_ILLEGAL, &c) || !path_is_quiet(f) || !age_ns(f) || age_ns(f) > AT_ONCE_NS ||
 	    facts_messages(f, true) || !facts_frames_followed(f, true) ||
 	    (f->closing.frame && !said))
 		return CONFIDENCE_NONE;

@@ -120,15 +120,26 @@ static uint64_t round_trip_ns(const struct facts *f)
 	return 250000000ull + 2000ull * f->answer.conn->end->tcp.srtt_us;
 }
 
+/* No header of the proof was sent, and no frame: whoever spoke here, it was not WebSocket. */
+static bool proves_nothing(const struct facts *f, const struct handshake *hs)
+{
+	return !hs->has_key && !hs->accept_seen && !hs->request_cut &&
+	       facts_frames_followed(f, true) && !facts_messages(f, true) &&
+	       !facts_messages(f, false);
+}
+
 static enum confidence bad_accept(const struct facts *f, struct evidence *ev)
 {
 	const struct handshake *hs = f->answer.conn ? &f->answer.conn->handshake : NULL;
 	uint64_t after_ns = 0;
 
-	if (!hs || hs->status != 101 || !hs->request_seen || !hs->has_key || hs->accept_right ||
-	    (f->end.leg >= 0 && !client_left_at_once(f, &after_ns)))
+	if (!hs || hs->status != 101 || !hs->request_seen || hs->accept_right ||
+	    (!hs->has_key && !proves_nothing(f, hs)) ||
+	    (f->end.leg >= 0 && !proves_nothing(f, hs) && !client_left_at_once(f, &after_ns)))
 		return CONFIDENCE_NONE;
 	evidence_answer(ev, f);
+	if (!hs->has_key)
+		evidence_add(ev, "no_key", hs->request_ns, "the request has no Sec-WebSocket-Key");
 	evidence_add(ev, "accept", hs->response_ns,
 		     hs->accept_seen ? "Sec-WebSocket-Accept does not match the request's key" :
 				       "the answer has no Sec-WebSocket-Accept");
@@ -208,7 +219,7 @@ static const struct rule rules[] = {
 		.strategy = STRATEGY_MANUAL,
 		.at = AT_UPGRADE | AT_SESSION,
 		.flags = RULE_QUOTES,
-		.summary = "{answerer} answered 101 with a wrong or missing Sec-WebSocket-Accept, so the client failed the connection",
+		.summary = "{answerer} answered 101 with a wrong or missing Sec-WebSocket-Accept, which no WebSocket client takes",
 		.user_message = "The chat service gives an answer that browsers reject. Please tell the support.",
 		.steps = {
 			"Sec-WebSocket-Accept is base64(SHA-1(key + \"258EAFA5-E914-47DA-95CA-C5AB0DC85B11\")) of the key in the same request: check hand-written servers and caches in between.",
