@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck shell=bash
+# Traffic that is meant to hurt: bounded memory and time, and no session where there was none.
+
+HOSTILE=$PWD/tests/bpf/hostile.py
+MEMORY_MAX_KIB=98304 # 96 MiB
+CPU_MAX_MS=6000
+
+hostile() {
+	timeout 60 "$HOSTILE" "$CLIENT" "$SERVER" "$PORT" "$@" >"$WORK/peer" 2>&1 && return 0
+	cat "$WORK/peer"
+	return 1
+}
+
+# What the tracer has used until now: most memory, and all processor time.
+stays_small() {
+	local kib ticks
+	kib=$(sed -n 's/^VmHWM:[\t ]*\([0-9]*\) kB/\1/p' "/proc/$tracer/status")
+	ticks=$(cut -d ' ' -f 14,15 "/proc/$tracer/stat" | tr ' ' +)
+	echo "tracer: $kib KiB, $((ticks)) ticks"
+	[ "$kib" -le $MEMORY_MAX_KIB ] && [ $((ticks * 1000 / $(getconf CLK_TCK))) -le $CPU_MAX_MS ]
+}
+
+# count_of EVENT NUMBER: so many lines whose event's name matches.
+count_of() {
+	traced || return
+	local count
+	count=$(jq -s --arg event "$1" 'map(select(.event.name | test($event))) | length' "$LINES")
+	[ "$count" -eq "$2" ] && return 0
+	echo "$count lines of $1, not $2"
+	jq -c '[.event.name, .message]' "$LINES" | sort | uniq -c | head -n 20
+	return 1
+}
+
+test_hostile_garbage() {
+	tracing && hostile garbage 2000 && stays_small && count_of 'session|handshake' 0
+}
+
+# None of them is whole, so nobody was asked for anything: at most it is said that the client left.
+test_hostile_endless_heads() {
+	tracing && hostile heads 2000 && stays_small && count_of session 0
+}
+
+test_hostile_port_scan() {
+	tracing && hostile scan 2000 && stays_small && expect_none
+}
+
+test_hostile_syn_flood() {
+	tracing && hostile syns 20000 && stays_small && expect_none
+}
+
+test_hostile_frames() {
+	tracing && hostile frames 100000 && stays_small && expect session_end \
+		'.cause.id == "session.closed_without_close_frame" and .legs[0].websocket.synchronised and
+		(.legs[0].websocket | .opcodes_out == {"binary": 1, "close": 0, "continuation": 100001, "ping": 100000, "pong": 0, "text": 1})'
+}
+
+# They never end, and their end is not made up when the tracer's comes.
+test_hostile_forgotten_sessions() {
+	tracing || return
+	SYNC=$WORK/sync hostile sessions 1000 &
+	until [ -e "$WORK/sync" ]; do
+		kill -0 $! 2>/dev/null || return
+		sleep 0.05
+	done
+	sleep 1
+	stays_small && count_of session_open 1000 && count_of session_end 0 && rm "$WORK/sync" && wait $!
+}
+
+HOSTILE_END=(s.end c.eof c.end)
+UPGRADE='\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: '
+
+# Other protocols switch as well.
+test_hostile_switch_to_another_protocol() {
+	tracing && talk listen connect "c.ascii=GET / HTTP/1.1${UPGRADE}h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n" s.read_head \
+		"s.ascii=HTTP/1.1 101 Switching Protocols${UPGRADE}h2c\r\n\r\n" s.raw=000000040000000000 "${HOSTILE_END[@]}" &&
+		expect_none
+}
+
+test_hostile_post_that_switches() {
+	tracing && talk listen connect "c.ascii=POST /exec HTTP/1.1${UPGRADE}tcp\r\n\r\n" s.read_head \
+		"s.ascii=HTTP/1.1 101 UPGRADED${UPGRADE}tcp\r\n\r\n" s.raw=0100000000000004 "${HOSTILE_END[@]}" && expect_none
+}
+
+test_hostile_word_in_the_path() {
+	tracing && talk listen connect 'c.ascii=GET /websocket HTTP/1.1\r\nHost: x\r\n\r\n' s.read_head \
+		's.ascii=HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok' "${HOSTILE_END[@]}" && expect_none
+}
+
+# Neither end proves that it speaks WebSocket.
+test_hostile_upgrade_without_proof() {
+	tracing && talk listen connect "c.ascii=GET /chat HTTP/1.1${UPGRADE}websocket\r\n\r\n" s.read_head \
+		"s.ascii=HTTP/1.1 101 Yes${UPGRADE}websocket\r\n\r\n" "${HOSTILE_END[@]}" && expect_cause upgrade.bad_accept
+}
+
+test_hostile_answer_is_garbage() {
+	tracing && talk listen connect request s.read_head s.raw=00ff00ff00ff00ff "${HOSTILE_END[@]}" &&
+		expect_cause upgrade.no_response
+}
+
+# The top bit of a 64-bit length, and bits and an opcode that nobody has defined.
+test_hostile_illegal_header() {
+	tracing && talk listen connect handshake c.raw=f3ff800000000000000000000000 c.raw=4141 s.reset c.eof c.end &&
+		expect_cause session.protocol_error
+}
