@@ -97,7 +97,7 @@ static void talks_without_proof(struct story *st)
 {
 	for (unsigned int i = 0; i < st->s.leg_count; i++)
 		for (int direction = 0; direction < 2; direction++)
-			st->conns[i].walk[direction].frames[1] = 3;
+			st->conns[i].end->walk[direction].frames[1] = 3;
 }
 
 /* The client went away this long after the 101. */

@@ -182,7 +182,7 @@ TEST(conn_frame, noise_behind_a_request)
 		c->handshake.request_seen = false;
 		c->handshake.other_request = true;
 		CHECK(!conn_is_websocket(c));
-		free(c);
+		lone_conn_free(c);
 	}
 }
 

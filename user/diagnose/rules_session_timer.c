@@ -202,9 +202,9 @@ static enum confidence rejected_after_open(const struct facts *f, struct evidenc
 	const struct conn *c;
 	bool said = f->closing.frame && refuses(&f->closing);
 
-	if (!server_gave_up(f) || facts_bad_frame(f, WST_FRAME_ILLEGAL, &c) || !path_is_quiet(f) || !age_ns(f) || age_ns(f) > AT_ONCE_NS ||
-	    facts_messages(f, true) || !facts_frames_followed(f, true) ||
-	    (f->closing.frame && !said))
+	if (!server_gave_up(f) || facts_bad_frame(f, WST_FRAME_ILLEGAL, &c) || !path_is_quiet(f) ||
+	    !age_ns(f) || age_ns(f) > AT_ONCE_NS || facts_messages(f, true) ||
+	    !facts_frames_followed(f, true) || (f->closing.frame && !said))
 		return CONFIDENCE_NONE;
 	evidence_add(ev, "age", f->crowd.sample.ended_ns,
 		     "the server ended it %s after its 101, before the client sent a message",
