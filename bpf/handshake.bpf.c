@@ -57,6 +57,33 @@ __noinline int scan_piece(struct __sk_buff *skb, u32 offset, u32 seq, u32 len)
 }
 
 /*
+ * Do the first words of a body of len bytes at `offset` speak of a session? That is all that is
+ * ever learned of it.
+ */
+__noinline int body_names_session(struct __sk_buff *skb, u32 offset, u32 len)
+{
+	u8 bytes[PIECE_BYTES];
+	u64 window = 0;
+	u32 i, n = len > PIECE_BYTES ? PIECE_BYTES : len;
+
+	if (!n)
+		return 0;
+	barrier_var(n);
+	n = ((n - 1) & (PIECE_BYTES - 1)) + 1;
+	if (bpf_skb_load_bytes(skb, offset, bytes, n))
+		return 0;
+	for (i = 0; i < PIECE_BYTES; i++) {
+		barrier_var(i);
+		if (i >= n || i >= PIECE_BYTES)
+			break;
+		window = window << 8 | bytes[i];
+		if (http_scan_is_session(window))
+			return 1;
+	}
+	return 0;
+}
+
+/*
  * Sends a chunk of the n bytes of a head that lie at `offset` of the packet. flags: enum
  * wst_http_flag, the direction in bit 8, which chunk from bit 16 on. Returns 1 when there are more.
  */
@@ -80,7 +107,8 @@ __noinline int emit_chunk(struct __sk_buff *skb, u32 offset, u32 n, u32 head_off
 	event->head_seq = note->scan.head_seq;
 	event->offset = head_offset + done;
 	event->direction = flags >> 8 & 1;
-	event->flags = more ? flags & ~(u32)(WST_HTTP_LAST | WST_HTTP_CUT) : flags;
+	event->flags = more ? flags & ~(u32)(WST_HTTP_LAST | WST_HTTP_CUT | WST_HTTP_SESSION_BODY) :
+			      flags;
 	event->len = n;
 	barrier_var(n);
 	n = ((n - 1) & (WST_HTTP_CHUNK_BYTES - 1)) + 1;
@@ -180,6 +208,10 @@ static __always_inline void scan_segment(struct __sk_buff *skb, struct bpf_sock 
 		note->scan.active = 0;
 	}
 	flags |= (u32)note->scan.direction << 8;
+	if (!request && end && note->scan.status == 400 &&
+	    body_names_session(skb, p->payload_offset + (note->scan.next_seq - p->seq),
+			       p->len - (note->scan.next_seq - p->seq)))
+		flags |= WST_HTTP_SESSION_BODY;
 	if (request && end && note->scan.marks & HTTP_MARK_WEBSOCKET)
 		request_complete(skb, sk, note);
 	if (!request && end)

@@ -105,6 +105,11 @@ enum wst_http_flag {
 	 * which Socket.IO names the session that the handshake belongs to
 	 */
 	WST_HTTP_SID = 1 << 4,
+	/*
+	 * with the last chunk of an answer 400: the body, which is not kept, begins with words
+	 * about a session. Engine.IO says so to a sid that it does not know
+	 */
+	WST_HTTP_SESSION_BODY = 1 << 5,
 };
 
 struct wst_http_event {

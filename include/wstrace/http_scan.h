@@ -34,6 +34,15 @@ struct http_scan {
 #define HTTP_SCAN_EBSOCKET 0x6562736f636b6574ull /* "ebsocket" */
 #define HTTP_SCAN_DEFLATE 0x2d6465666c617465ull /* "-deflate" */
 
+#define HTTP_SCAN_SEVEN 0x00ffffffffffffffull
+#define HTTP_SCAN_SESSION 0x0073657373696f6eull /* "session" */
+
+/* Do the last bytes of the window read "session", in any case? */
+static __always_inline int http_scan_is_session(__u64 window)
+{
+	return ((window | HTTP_SCAN_LOWER) & HTTP_SCAN_SEVEN) == HTTP_SCAN_SESSION;
+}
+
 static __always_inline void http_scan_start(struct http_scan *s, __u32 seq, __u8 direction)
 {
 	wst_memset(s, 0, sizeof(*s));

@@ -8,8 +8,6 @@
 
 const PATTERN = 'the third session and later ones repeat the idle or the age of those before them';
 
-const OTHER_SID = 'the answer is 400 to a sid in the query that this process did not give out';
-
 const DEFERRED = 'with TCP_DEFER_ACCEPT, the default of Apache, the request comes before the accepted socket: that socket is not followed';
 
 const FORM = 'how the side that pings gives up (FIN, RST by SO_LINGER) does not change why';
@@ -17,9 +15,6 @@ const FORM = 'how the side that pings gives up (FIN, RST by SO_LINGER) does not 
 const OPEN = {
   'no-route': 'ENETUNREACH of connect() is the decisive fact, so it may be high',
   'limit-conn': 'the 503 is of the proxy itself, there is no backend leg',
-  'no-sticky-sessions': OTHER_SID,
-  'session-of-earlier-process': OTHER_SID,
-  'reported-socketio-4881': OTHER_SID,
   'nginx-reload': 'the worker exits with all its sessions at one instant after a SIGHUP of the master; that outranks their equal age',
   'nginx-read-timeout': 'five sessions died at the same idle, and no incident says so',
   'aiohttp-heartbeat': 'the last frame is a ping that was acknowledged and not answered, but half a second is too short for the rule',

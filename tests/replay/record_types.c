@@ -63,9 +63,13 @@ static const struct word open_flags[] = {
 };
 
 static const struct word http_flags[] = {
-	{ "REQUEST", WST_HTTP_REQUEST }, { "RESPONSE", WST_HTTP_RESPONSE },
-	{ "LAST", WST_HTTP_LAST },	 { "CUT", WST_HTTP_CUT },
-	{ "SID", WST_HTTP_SID },	 { 0 },
+	{ "REQUEST", WST_HTTP_REQUEST },
+	{ "RESPONSE", WST_HTTP_RESPONSE },
+	{ "LAST", WST_HTTP_LAST },
+	{ "CUT", WST_HTTP_CUT },
+	{ "SID", WST_HTTP_SID },
+	{ "SESSION_BODY", WST_HTTP_SESSION_BODY },
+	{ 0 },
 };
 
 static const struct word frame_kinds[] = {

@@ -177,14 +177,13 @@ static void unknown_sid(struct story *st)
 	diagnose_open(&st->s, st->track);
 	st->conns[STORY_BACKEND_LEG].tuple.local_port++;
 	diagnose_open(&st->s, st->track);
+	st->conns[STORY_BACKEND_LEG].handshake.body_names_session = true;
 }
 
-/* No other backend is known. */
+/* There are several backends that serve this path, and the request may be bad for all of them. */
 static void unknown_sid_blur(struct story *st)
 {
-	story_done(st);
-	story_begin(st, STORY_PROXIED);
-	refused_sid(st);
+	st->conns[STORY_BACKEND_LEG].handshake.body_names_session = false;
 }
 
 static const struct rule_case cases[] = {

@@ -179,9 +179,17 @@ static bool has_transport_session(const struct handshake *hs)
 			       strlen(hs->path) < 2);
 }
 
+static bool body_names_session(const struct facts *f)
+{
+	for (unsigned int i = 0; i < f->session->leg_count; i++)
+		if (f->session->legs[i]->handshake.body_names_session)
+			return true;
+	return false;
+}
+
 /*
- * A whole request is refused on a path on which others are served: it names a session that this
- * server does not have. (Which session that is, is not read.)
+ * A whole request is refused, and it names a session: maybe one that this server does not have.
+ * Sure is what the server says. (Which session that is, is not read.)
  */
 static enum confidence session_unknown(const struct facts *f, struct evidence *ev)
 {
@@ -204,7 +212,11 @@ static enum confidence session_unknown(const struct facts *f, struct evidence *e
 	if (served)
 		evidence_add(ev, "served_before", 0,
 			     "handshakes on this path have succeeded before");
-	return several && served ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+	if (!body_names_session(f))
+		return CONFIDENCE_MEDIUM;
+	evidence_add(ev, "answer_names_session", 0,
+		     "the body of the answer, of which nothing else is read, speaks of a session");
+	return CONFIDENCE_HIGH;
 }
 
 static enum confidence bad_request(const struct facts *f, struct evidence *ev)

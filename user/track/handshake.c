@@ -12,7 +12,7 @@ struct http_head {
 	uint32_t seq; /* sequence number of the first byte */
 	uint32_t have, room;
 	uint64_t ts_ns; /* of the first chunk */
-	bool has_sid;
+	bool has_sid, body_names_session;
 	uint8_t bytes[];
 };
 
@@ -108,6 +108,7 @@ static int finish_response(struct handshake *hs, unsigned int direction, struct 
 	if (!expects_response(hs, direction) ||
 	    !handshake_read_response(hs, head->bytes, head->have, texts))
 		return HANDSHAKE_IGNORED;
+	hs->body_names_session = head->body_names_session;
 	hs->response_ns = head->ts_ns;
 	hs->response_seq = head->seq;
 	if (!hs->request_seen)
@@ -155,7 +156,7 @@ static int begin(struct handshake *hs, const struct wst_http_event *event)
 		return -ENOMEM;
 	(*head)->seq = event->head_seq;
 	(*head)->have = 0;
-	(*head)->has_sid = false;
+	(*head)->has_sid = (*head)->body_names_session = false;
 	(*head)->ts_ns = event->h.ts_ns;
 	return 0;
 }
@@ -200,6 +201,8 @@ int handshake_add(struct handshake *hs, const struct wst_http_event *event, stru
 		return step;
 	if (event->flags & WST_HTTP_SID)
 		hs->partial[direction]->has_sid = true;
+	if (event->flags & WST_HTTP_SESSION_BODY)
+		hs->partial[direction]->body_names_session = true;
 	had = hs->partial[direction]->have;
 	if (event->offset > had) /* a chunk was lost: what came before it decides */
 		return finish(hs, direction, response, true, texts);

@@ -86,6 +86,7 @@ struct handshake {
 	bool has_key : 1;
 	bool deflate_offered : 1;
 	bool has_sid : 1; /* the query string, which is not kept, names a session: sid= */
+	bool body_names_session : 1; /* the body of the answer, not kept either, speaks of one */
 	bool key_constant : 1; /* a key copied from the RFC or other examples: not unique */
 	/* has_key, or the request was missed and the answer's Sec-WebSocket-Accept says the id */
 	bool id_known : 1;
