@@ -5,10 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "events.h"
 #include "guard.h"
 #include "parts.h"
+#include "track/conn.h"
 #include "track/handshake.h"
 #include "track/redact.h"
+#include "track/redact_words.h"
 
 static const char
 	request[] = "GET /chat?token=secret#x HTTP/1.1\r\n"
@@ -126,9 +129,89 @@ TEST(redact, targets)
 	check("GET http://me:pw@host/a@b?q HTTP/1.1\r\n",
 	      "GET http://*****@host/a@b?* HTTP/1.1\r\n", true);
 	check("GET /a//b@c/d HTTP/1.0\n", "GET /a//b@c/d HTTP/1.0\n", true);
-	check("GET /a?b c d HTTP/1.1\r\n", "GET /a?* ************\r\n", true);
-	check("GET /a b HTTP/1.1\r\n", "GET /a **********\r\n", true);
-	check("GET /a HTTP/1.1 x\r\n", "GET /a HTTP/1.1**\r\n", true);
+	check("GET /a?b c d HTTP/1.1\r\n", "GET /a?* * * HTTP/1.1\r\n", true);
+	check("GET /a b HTTP/1.1\r\n", "GET /a * HTTP/1.1\r\n", true);
+	check("GET /a HTTP/1.1 x\r\n", "GET /a HTTP/1.1 *\r\n", true);
+	check("GET /a?b HTTP/1.1x HTTP/1.0\r\n", "GET /a?* HTTP/1.1* HTTP/1.0\r\n", true);
+	check("GET /a;jsessionid=1F;x?b HTTP/1.1\r\n", "GET /a;***************?* HTTP/1.1\r\n",
+	      true);
+	check("GET /a;v=1/b;c/d HTTP/1.1\r\n", "GET /a;***/b;*/d HTTP/1.1\r\n", true);
+	check("HTTP/1.1 302 X\r\nLocation: /login;sid=1\r\nServer: a;b\r\n",
+	      "HTTP/1.1 302 X\r\nLocation: /login;*****\r\nServer: a;b\r\n", false);
+}
+
+/* The whole password may be gone before its '@' comes: then so is the host in front. */
+TEST(redact, password_in_two_records)
+{
+	static const char
+		text[] = "HTTP/1.1 302 Found\r\nLocation: https://me:secret@host/secure\r\n\r\n";
+	size_t first = strlen("HTTP/1.1 302 Found\r\nLocation: https://");
+	size_t last = first + strlen("me:secret@");
+
+	for (size_t cut = first + 1; cut < last; cut++) {
+		struct redactor *r = redactor_new();
+		struct wst_http_event one = chunk(text, 0, cut, false);
+		struct wst_http_event two = chunk(text, cut, strlen(text), false);
+
+		REQUIRE(r);
+		redact_record(r, &one, sizeof(one));
+		redact_record(r, &two, sizeof(two));
+		for (size_t i = first; i < cut; i++)
+			CHECK_EQ(one.data[i], '*');
+		for (size_t i = cut; i < last - 1; i++)
+			CHECK_EQ(two.data[i - cut], '*');
+		CHECK(strstr((const char *)two.data, "host/secure"));
+		redactor_free(r);
+	}
+}
+
+static void check_words(const char *text, const char *expected)
+{
+	char copy[160];
+
+	REQUIRE(strlen(text) < sizeof(copy));
+	memcpy(copy, text, strlen(text) + 1);
+	redact_words((uint8_t *)copy, strlen(copy));
+	CHECK_STR(copy, expected);
+}
+
+TEST(redact, words)
+{
+	check_words("token expired, code=4001", "token expired, code=4001");
+	check_words("upstream ip-10-0-12-34.eu-west-1.compute.internal gone",
+		    "upstream ip-10-0-12-34.eu-west-1.compute.internal gone");
+	check_words("graphql-transport-ws, v12.stomp, actioncable-v1-json, ocpp1.6",
+		    "graphql-transport-ws, v12.stomp, actioncable-v1-json, ocpp1.6");
+	check_words("internationalization unauthorized: reconnect in 1700000000000 ms",
+		    "internationalization unauthorized: reconnect in 1700000000000 ms");
+	check_words("bad eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.S-fl_K",
+		    "bad ************************************");
+	check_words("access_token=abc&room=1, Bearer abc, key=",
+		    "access_token=***&room=1, Bearer ***, key=");
+	check_words("see /login?next=/a&t=1 now", "see /login?****=**&*=* now");
+	check_words("session 550e8400-e29b-41d4-a716-446655440000!",
+		    "session ************************************!");
+	check_words("chat, 0123456789abcdef0123456789abcdef",
+		    "chat, ********************************");
+	check_words("", "");
+}
+
+/* Through the mask of a client, and in pieces. */
+TEST(redact, reason_of_a_close_frame)
+{
+	struct redactor *r = redactor_new();
+	struct events *e = events_new();
+	struct wst_frame_event *f = ev_close(e, &SERVER, true, 1008, "denied token=hunter2 again");
+	struct conn *c = lone_conn();
+
+	REQUIRE(r);
+	redact_record(r, f, sizeof(*f));
+	CHECK_EQ(conn_apply(c, &f->h, parts_interns()), 0);
+	events_free(e);
+	CHECK_EQ(c->frames->close[WST_IN].code, 1008);
+	CHECK_STR(c->frames->close[WST_IN].reason, "denied token=******* again");
+	lone_conn_free(c);
+	redactor_free(r);
 }
 
 /* A reader of the redacted head sees what a reader of the head sees. */

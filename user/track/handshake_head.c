@@ -162,6 +162,11 @@ static void put_location(struct reading *r, struct http_span url)
 	for (uint32_t i = host; i < authority_end; i++)
 		if (url.at[i] == '@')
 			host = i + 1;
+	if (memchr(url.at + host, '*', authority_end - host)) {
+		/* redacted, as it came in two pieces: what is left is not where it leads */
+		r->texts[TEXT_LOCATION][0] = '\0';
+		return;
+	}
 	append(r, TEXT_LOCATION, (struct http_span){ url.at + host, url.len - host });
 }
 

@@ -11,6 +11,7 @@
 
 #include "track/handshake.h"
 #include "track/hash.h"
+#include "track/redact_words.h"
 #include "wstrace/http_upgrade.h"
 
 #define STREAMS 4096 /* heads under way at once before some lose the thread; a power of two */
@@ -27,6 +28,7 @@ enum place {
 	IN_NAME,
 	IN_VALUE, /* kept */
 	IN_URL, /* kept up to its query string */
+	IN_ORIGIN, /* as a URL; browsers put no password there (RFC 6454, 6.2) */
 	IN_LIST, /* of subprotocols: elements are kept up to SUBPROTOCOL_SHOWN */
 	IN_HIDDEN,
 };
@@ -41,6 +43,7 @@ struct stream {
 	uint8_t count; /* bytes of the version or of a list's element; enum url_part */
 	uint8_t sid; /* bytes of the name of a parameter that are those of "sid=" */
 	bool has_sid;
+	bool in_parameter; /* of a path: "/chat;jsessionid=..." (RFC 3986, 3.3) */
 	uint8_t name[24]; /* the longest that matters: Sec-WebSocket-Extensions */
 };
 
@@ -71,6 +74,7 @@ static uint8_t place_of_value(const struct stream *s)
 	case HTTP_WS_PROTOCOL:
 		return IN_LIST;
 	case HTTP_ORIGIN:
+		return IN_ORIGIN;
 	case HTTP_LOCATION:
 		return IN_URL;
 	default:
@@ -106,16 +110,22 @@ static bool keep_at_line_start(struct stream *s, uint8_t byte)
 	return keep_in_name(s, byte);
 }
 
-/* Anything else behind the target may be a query string with a space in it. */
+/* Anything else behind the target may be a query string with a space in it: the version comes last. */
 static bool keep_in_version(struct stream *s, uint8_t byte)
 {
 	static const char version[] = "HTTP/1.";
 	bool fits = s->count < sizeof(version) - 1 ? byte == (uint8_t)version[s->count] :
 						     s->count == 7 && http_is_digit(byte);
 
+	if (byte == ' ') {
+		s->count = 0;
+		return true;
+	}
 	s->count++;
-	if (!fits)
-		s->place = IN_HIDDEN;
+	if (!fits) {
+		s->place = IN_QUERY;
+		s->sid = SID_OTHER;
+	}
 	return fits;
 }
 
@@ -142,7 +152,7 @@ static void follow_url(struct stream *s, uint8_t byte)
 		if (byte == ':')
 			s->count = URL_COLON;
 		else if (byte == '/') /* "//host" leaves out the scheme, but not in a target */
-			s->count = s->place == IN_URL ? URL_SLASH : URL_PATH;
+			s->count = s->place == IN_TARGET ? URL_PATH : URL_SLASH;
 		return;
 	case URL_COLON:
 		s->count = byte == '/' ? URL_SLASH : URL_PATH;
@@ -156,6 +166,19 @@ static void follow_url(struct stream *s, uint8_t byte)
 	}
 }
 
+/* Of a segment of a path: up to its first semicolon. */
+static bool keep_in_path(struct stream *s, uint8_t byte)
+{
+	bool was_in = s->in_parameter;
+
+	if (byte == '/')
+		s->in_parameter = was_in = false;
+	else if (byte == ';')
+		s->in_parameter = true;
+	follow_url(s, byte);
+	return !was_in;
+}
+
 static bool keep_in_target(struct stream *s, uint8_t byte)
 {
 	if (byte == ' ') {
@@ -165,7 +188,7 @@ static bool keep_in_target(struct stream *s, uint8_t byte)
 		s->place = IN_QUERY;
 		s->sid = byte == '?' ? 0 : SID_OTHER;
 	} else {
-		follow_url(s, byte);
+		return keep_in_path(s, byte);
 	}
 	return true;
 }
@@ -175,7 +198,7 @@ static bool keep_in_url(struct stream *s, uint8_t byte)
 	if (byte == '?' || byte == '#')
 		s->place = IN_HIDDEN;
 	else if (!http_is_blank(byte))
-		follow_url(s, byte);
+		return keep_in_path(s, byte);
 	return true;
 }
 
@@ -207,6 +230,7 @@ static bool keep(struct stream *s, uint8_t byte)
 {
 	if (byte == '\n') {
 		s->place = AT_LINE_START;
+		s->in_parameter = false;
 		return true;
 	}
 	if (byte == '\r')
@@ -231,6 +255,7 @@ static bool keep(struct stream *s, uint8_t byte)
 	case IN_LIST:
 		return keep_in_list(s, byte);
 	case IN_URL:
+	case IN_ORIGIN:
 		return keep_in_url(s, byte);
 	case IN_HIDDEN:
 		return false;
@@ -248,16 +273,58 @@ static void hide_password(uint8_t *data, uint32_t at)
 		data[--at] = '*';
 }
 
+static bool in_authority(const struct stream *s)
+{
+	return (s->place == IN_URL || s->place == IN_ORIGIN || s->place == IN_TARGET) &&
+	       s->count == URL_AUTHORITY;
+}
+
 static void redact_bytes(struct stream *s, uint8_t *data, uint32_t len)
 {
-	for (uint32_t i = 0; i < len; i++) {
-		bool in_url = s->place == IN_URL || s->place == IN_TARGET;
+	uint32_t list = 0; /* where the list of subprotocols begins, or goes on */
 
-		if (data[i] == '@' && in_url && s->count == URL_AUTHORITY)
+	for (uint32_t i = 0; i < len; i++) {
+		bool in_list = s->place == IN_LIST;
+
+		if (data[i] == '@' && in_authority(s))
 			hide_password(data, i);
 		if (!keep(s, data[i]))
 			data[i] = '*';
+		if (in_list && s->place != IN_LIST)
+			redact_words(data + list, i - list);
+		if (!in_list && s->place == IN_LIST)
+			list = i + 1;
 	}
+	if (s->place == IN_LIST)
+		redact_words(data + list, len - list);
+	/* The next record may show that these bytes were a password: later they cannot be hidden. */
+	if (in_authority(s) && s->place != IN_ORIGIN)
+		hide_password(data, len);
+}
+
+/* The reason behind the code; its mask is in the header. */
+static void redact_close(void *record, size_t len)
+{
+	struct wst_frame_event e;
+	const uint8_t *key;
+	unsigned int from;
+
+	if (len < sizeof(e))
+		return;
+	memcpy(&e, record, sizeof(e));
+	if (e.kind != WST_FRAME_CLOSE || e.len > sizeof(e.data) || e.header_len < 2 ||
+	    e.header_len > sizeof(e.header))
+		return;
+	key = e.header[1] & 0x80 && e.header_len >= 6 ? e.header + e.header_len - 4 : NULL;
+	from = e.offset < 2 ? 2u - e.offset : 0;
+	if (from >= e.len)
+		return;
+	for (unsigned int i = 0; key && i < e.len; i++)
+		e.data[i] ^= key[(e.offset + i) % 4];
+	redact_words(e.data + from, e.len - from);
+	for (unsigned int i = 0; key && i < e.len; i++)
+		e.data[i] ^= key[(e.offset + i) % 4];
+	memcpy(record, &e, sizeof(e));
 }
 
 static struct stream *find_stream(struct redactor *r, const struct wst_http_event *e)
@@ -285,6 +352,8 @@ void redact_record(struct redactor *r, void *record, size_t len)
 	if (len < sizeof(e.h))
 		return;
 	memcpy(&e.h, record, sizeof(e.h));
+	if (e.h.type == WST_EV_FRAME)
+		redact_close(record, len);
 	if (e.h.type != WST_EV_HTTP)
 		return;
 	if (len < sizeof(e) || e.h.size < sizeof(e)) { /* no such record: nothing of it is needed */
