@@ -41,25 +41,52 @@ static __always_inline void on_syn(struct __sk_buff *skb, struct bpf_sock *sk)
 	bpf_ringbuf_submit(event, 0);
 }
 
+static __always_inline u32 silence_since(u64 last_ns, u64 now_ns)
+{
+	return last_ns && now_ns > last_ns ? (now_ns - last_ns) / 1000000 : 0;
+}
+
+static __always_inline void raise_to(u32 *longest, u32 value)
+{
+	if (value > *longest)
+		*longest = value;
+}
+
 /*
  * A path that was forgotten during a silence shows in the first bytes after it: they are never
- * answered.
+ * answered. What is sent again says nothing new.
  */
-static __always_inline void note_payload(struct ws_walk *w, struct ws_walk *other, u64 now_ns,
-					 u32 end_seq)
+static __always_inline void note_payload(struct stream *stream, struct ws_walk *w,
+					 struct ws_walk *other, const struct packet *p)
 {
-	u64 last_ns = w->facts.last_payload_ns;
-	u32 silence_ms;
+	struct wst_walk_facts *facts = &w->facts;
+	u64 now_ns = stream->last_segment_ns[p->direction & 1];
+	u64 last_ns = facts->last_payload_ns;
+	u32 pause_ms = silence_since(last_ns, now_ns), silence_ms;
 
 	if (last_ns < other->facts.last_payload_ns)
 		last_ns = other->facts.last_payload_ns;
-	silence_ms = last_ns && now_ns > last_ns ? (now_ns - last_ns) / 1000000 : 0;
-	/* what is sent again says nothing new */
-	if (silence_ms > w->facts.silence_ms &&
-	    (!(w->options & WS_WALK_SEEN) || ws_seq_before(w->seen_seq, end_seq)))
-		w->facts.silence_ms = silence_ms;
+	silence_ms = silence_since(last_ns, now_ns);
+	if (!(w->options & WS_WALK_SEEN) || ws_seq_before(w->seen_seq, p->seq + p->len)) {
+		bool out = p->direction == WST_OUT;
+
+		raise_to(&facts->silence_ms, silence_ms);
+		raise_to(out ? &stream->unproven_silence_ms : &facts->longest_silence_ms,
+			 silence_ms);
+		raise_to(out ? &stream->unproven_pause_ms : &facts->longest_pause_ms, pause_ms);
+	}
 	other->facts.silence_ms = 0;
-	w->facts.last_payload_ns = now_ns;
+	facts->last_payload_ns = now_ns;
+}
+
+/* All that was sent has arrived. */
+static __always_inline void prove_silences(struct stream *stream)
+{
+	struct wst_walk_facts *facts = &stream->walk[WST_OUT].facts;
+
+	raise_to(&facts->longest_silence_ms, stream->unproven_silence_ms);
+	raise_to(&facts->longest_pause_ms, stream->unproven_pause_ms);
+	stream->unproven_silence_ms = stream->unproven_pause_ms = 0;
 }
 
 /*
@@ -139,13 +166,11 @@ static __always_inline void on_frames(struct __sk_buff *skb, struct stream *stre
 				      const struct packet *p)
 {
 	if (p->direction == WST_OUT) {
-		note_payload(&stream->walk[WST_OUT], &stream->walk[WST_IN],
-			     stream->last_segment_ns[WST_OUT], p->seq + p->len);
+		note_payload(stream, &stream->walk[WST_OUT], &stream->walk[WST_IN], p);
 		walk_segment(skb, stream, p);
 		return;
 	}
-	note_payload(&stream->walk[WST_IN], &stream->walk[WST_OUT], stream->last_segment_ns[WST_IN],
-		     p->seq + p->len);
+	note_payload(stream, &stream->walk[WST_IN], &stream->walk[WST_OUT], p);
 	if (!try_turn(stream) && !wait_for_turn(skb)) {
 		defer_segment(skb, stream, p);
 		return;
@@ -180,8 +205,11 @@ static __always_inline void note_segment(struct __sk_buff *skb, struct stream *s
 	u32 segment = skb->gso_size;
 
 	stream->last_segment_ns[p->direction & 1] = now_ns;
-	if (p->direction == WST_IN && p->acks)
+	if (p->direction == WST_IN && p->acks) {
 		tcp_path_acked(&stream->path, p->ack, p->window, now_ns);
+		if (!tcp_path_in_flight(&stream->path))
+			prove_silences(stream);
+	}
 	if (p->direction == WST_OUT && p->len)
 		tcp_path_sent(&stream->path, p->seq, p->len,
 			      segment && segment < p->len ? segment : p->len, now_ns);

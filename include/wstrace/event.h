@@ -13,7 +13,7 @@
 #include "wstrace/limits.h"
 #include "wstrace/types.h"
 
-#define WST_EVENT_VERSION 1
+#define WST_EVENT_VERSION 2
 
 enum wst_event_type {
 	/* from the kernel side */
@@ -294,6 +294,12 @@ struct wst_walk_facts {
 	__u64 unanswered_since_ns; /* first ping after the other direction's last pong; 0: none */
 	__u32 unanswered_pings; /* since then */
 	__u32 last_data_bytes; /* payload of the last data frame */
+	/*
+	 * Longest silences, whole life, that new payload of this direction ended and that were
+	 * outlived (what was sent was acknowledged): of both directions, and of this one alone.
+	 */
+	__u32 longest_silence_ms;
+	__u32 longest_pause_ms;
 };
 
 struct wst_end_event {
@@ -424,8 +430,8 @@ WST_ASSERT_SIZE(wst_state_event, 72);
 WST_ASSERT_SIZE(wst_reset_event, 32);
 WST_ASSERT_SIZE(wst_error_event, 32);
 WST_ASSERT_SIZE(wst_tcp_facts, 152);
-WST_ASSERT_SIZE(wst_walk_facts, 104);
-WST_ASSERT_SIZE(wst_end_event, 480);
+WST_ASSERT_SIZE(wst_walk_facts, 112);
+WST_ASSERT_SIZE(wst_end_event, 496);
 WST_ASSERT_SIZE(wst_exit_event, 56);
 WST_ASSERT_SIZE(wst_signal_event, 80);
 WST_ASSERT_SIZE(wst_oom_event, 40);

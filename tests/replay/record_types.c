@@ -265,6 +265,8 @@ static const struct field walk_fields[] = {
 	NUMBER(wst_walk_facts, unanswered_pings),
 	TIME(wst_walk_facts, unanswered_since_ns),
 	NUMBER(wst_walk_facts, last_data_bytes),
+	NUMBER(wst_walk_facts, longest_silence_ms),
+	NUMBER(wst_walk_facts, longest_pause_ms),
 	NUMBER(wst_walk_facts, silence_ms),
 	END,
 };
