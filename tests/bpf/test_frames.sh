@@ -35,7 +35,7 @@ test_first_frame_behind_the_101() {
 test_first_frame_and_close_behind_the_101() {
 	tracing && talk listen connect request s.hold response s.close=1008,no s.flush c.read_head \
 		s.end c.eof c.end &&
-		expect session_end '(.cause.id | IN("session.policy_violation", "session.rejected_after_open")) and
+		expect session_end '.cause.id == "session.policy_violation" and
 			.close.from_server == {"code": 1008, "reason": "no"}'
 }
 

@@ -57,6 +57,13 @@ static void path_is_dead(struct story *st)
 	st->conns[STORY_SERVER_LEG].end->tcp.timeouts = 4;
 }
 
+/* Nothing had been said for seconds: a timer may be behind it. */
+static void silent(struct story *st)
+{
+	for (unsigned int i = 0; i < 2 * st->s.leg_count; i++)
+		st->conns[i / 2].end->walk[i % 2].last_payload_ns -= 5000 * STORY_MS;
+}
+
 /* Both sockets of the connection are here, and neither sent it. */
 static void peer_is_here(struct story *st)
 {
@@ -96,10 +103,14 @@ static const struct rule_case cases[] = {
 	{ "session.aborted_by_application", CONFIDENCE_HIGH, STORY_DIRECT, aborted, no_reason },
 	{ "session.closed_without_close_frame", CONFIDENCE_HIGH, STORY_DIRECT, closed,
 	  path_is_dead },
+	{ "session.closed_without_close_frame", CONFIDENCE_HIGH, STORY_DIRECT, closed, silent },
 	{ "session.peer_reset", CONFIDENCE_HIGH, STORY_SERVER_ONLY, reset_from_outside,
 	  peer_is_here },
+	{ "session.peer_reset", CONFIDENCE_HIGH, STORY_SERVER_ONLY, reset_from_outside, silent },
 	{ "session.peer_closed_without_close_frame", CONFIDENCE_HIGH, STORY_SERVER_ONLY,
 	  fin_from_outside, peer_is_here },
+	{ "session.peer_closed_without_close_frame", CONFIDENCE_HIGH, STORY_SERVER_ONLY,
+	  fin_from_outside, silent },
 	{ "session.unknown", CONFIDENCE_LOW, STORY_SERVER_ONLY, nothing_known, NULL },
 };
 

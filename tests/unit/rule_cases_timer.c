@@ -39,8 +39,14 @@ static void proxy_idle_blur(struct story *st)
 	forget_others(st, STORY_PROXIED, proxy_closes);
 }
 
+static void fall_silent(struct story *st)
+{
+	set_last_payload(st, STORY_OPENED_NS + 1000 * STORY_MS);
+}
+
 static void remote_closes(struct story *st)
 {
+	fall_silent(st);
 	story_fin_received(st, 0);
 }
 
@@ -57,6 +63,7 @@ static void middlebox_blur(struct story *st)
 
 static void server_closes(struct story *st)
 {
+	fall_silent(st);
 	story_fin(st, STORY_SERVER_LEG);
 }
 
@@ -108,7 +115,6 @@ static void turned_away(struct story *st)
 	st->s.opened_ns = STORY_END_NS - 300 * STORY_MS;
 	for (unsigned int i = 0; i < st->s.leg_count; i++)
 		st->conns[i].handshake.response_ns = st->s.opened_ns;
-	story_close_frame(st, false, 1008, "max sessions reached");
 	story_fin(st, STORY_SERVER_LEG);
 }
 
@@ -133,6 +139,7 @@ static void silent_drop(struct story *st)
 	struct conn_parts parts = st->parts[0];
 
 	c->end->walk[WST_IN].frames[1] = c->end->walk[WST_OUT].frames[1] = 100;
+	c->end->walk[WST_IN].longest_silence_ms = 400;
 	set_last_payload(st, STORY_END_NS - 100 * STORY_MS);
 	story_close_frame(st, true, 1000, "");
 	story_close_frame(st, false, 1000, "");

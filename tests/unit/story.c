@@ -95,7 +95,7 @@ static void fill_end(struct conn *c)
 		c->end->walk[i].flags = WST_WALK_ON;
 		c->end->walk[i].frames[1] = 1;
 		c->end->walk[i].payload_bytes = c->end->walk[i].largest_frame_bytes = 5;
-		c->end->walk[i].last_payload_ns = STORY_OPENED_NS + 1000 * STORY_MS;
+		c->end->walk[i].last_payload_ns = STORY_END_NS - 500 * STORY_MS;
 	}
 }
 

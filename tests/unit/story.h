@@ -61,8 +61,8 @@ struct story {
 };
 
 /*
- * Opened with a 101 ten seconds before STORY_END_NS, 100 bytes and a text frame each way, nothing
- * has ended yet.
+ * Opened with a 101 ten seconds before STORY_END_NS, 100 bytes and a text frame each way, the last
+ * of it half a second before STORY_END_NS; nothing has ended yet.
  */
 void story_begin(struct story *st, enum story_shape shape);
 void story_done(struct story *st);

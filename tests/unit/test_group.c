@@ -113,6 +113,79 @@ TEST(pattern, short_times_are_no_timers)
 	CHECK_EQ(find_after(s, 3).kind, PATTERN_NONE);
 }
 
+/* Opened and closed one after the other, as fast as a process does it. */
+TEST(pattern, one_sweep_is_no_timer)
+{
+	struct pattern_sample s[3];
+
+	for (unsigned int i = 0; i < 3; i++) {
+		s[i] = sample(1000, 10000, 10000);
+		s[i].ended_ns += 20 * MS * i;
+	}
+	CHECK(!find_after(s, 3).independent);
+	CHECK_EQ(find_after(s, 3).moments, 1);
+}
+
+/* Silent since they were opened: which of the two it was cannot be told. */
+TEST(pattern, nothing_said_leaves_both)
+{
+	const struct pattern_sample s[] = { sample(1000, 5000, 4990), sample(1010, 5010, 5000),
+					    sample(1020, 4995, 4985) };
+	struct pattern p = find_after(s, 3);
+
+	CHECK_EQ(p.kind, PATTERN_IDLE);
+	CHECK(p.independent && p.age_too);
+}
+
+/* nginx may fire 0.3 s early; the ages tell nevertheless that it is the silence. */
+TEST(pattern, early_timers)
+{
+	const struct pattern_sample s[] = { sample(1000, 9000, 2000), sample(1010, 8000, 1710),
+					    sample(1020, 9900, 1900) };
+	struct pattern p = find_after(s, 3);
+
+	CHECK_EQ(p.kind, PATTERN_IDLE);
+	CHECK(p.independent && !p.age_too);
+}
+
+/* The limit is a minute, and a heartbeat every 25 s that begins at the open makes it 10 s idle. */
+TEST(pattern, a_silence_that_was_outlived_is_no_timer)
+{
+	struct pattern_sample s[] = { sample(1000, 60000, 10000), sample(1100, 60010, 10020),
+				      sample(1300, 59990, 9990) };
+
+	CHECK_EQ(find_after(s, 3).kind, PATTERN_IDLE);
+	for (int i = 0; i < 3; i++)
+		s[i].outlived_ns[PATTERN_IDLE] = 25 * SECOND;
+	CHECK_EQ(find_after(s, 3).kind, PATTERN_AGE);
+	CHECK(!find_after(s, 3).idle_too);
+}
+
+/* Clients of one script: the server fails at their third message, always at the same age. */
+TEST(pattern, what_follows_a_message_is_an_answer)
+{
+	struct pattern_sample s[] = { sample(1000, 3000, 2), sample(1100, 3010, 1),
+				      sample(1300, 2990, 2) };
+
+	for (int i = 0; i < 3; i++)
+		s[i].frames = 6;
+	CHECK_EQ(find_after(s, 3).kind, PATTERN_AGE);
+	CHECK(find_after(s, 3).reaction);
+	s[1].value_ns[PATTERN_IDLE] = 300 * MS;
+	CHECK(!find_after(s, 3).reaction);
+}
+
+TEST(pattern, limit_with_jitter)
+{
+	const struct pattern_sample s[] = { sample(1000, 60000, 100), sample(1100, 57500, 700),
+					    sample(1300, 62400, 50), sample(1400, 64900, 300),
+					    sample(1500, 60900, 500) };
+
+	CHECK_EQ(find_after(s, 4).kind, PATTERN_NONE);
+	CHECK_EQ(find_after(s, 5).kind, PATTERN_AGE);
+	CHECK(find_after(s, 5).blurred);
+}
+
 /* Attempts of 10 ms that begin after these pauses. */
 static struct client_habit come_back(const unsigned int *pauses_ms, unsigned int count)
 {

@@ -188,7 +188,7 @@ TEST(line_json, legs)
 	CHECK_NUMBER(o, "legs/3/websocket/pongs", 4);
 	CHECK_NUMBER(o, "legs/3/websocket/ping_rtt_us", 800);
 	CHECK_NULL(o, "legs/2/websocket/ping_rtt_us");
-	CHECK_NUMBER(o, "legs/3/websocket/idle_ms", 9000);
+	CHECK_NUMBER(o, "legs/3/websocket/idle_ms", 500);
 	CHECK(cJSON_IsTrue(at(o, "legs/3/websocket/synchronised")));
 	cJSON_Delete(o);
 	story_done(&st);

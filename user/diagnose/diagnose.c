@@ -98,6 +98,8 @@ static void add_alternative(struct verdict *v, const char *id)
 /* The first session after a silence of so many seconds: a second and third one would tell. */
 static void add_timer(struct verdict *v, const struct facts *f)
 {
+	if (f->crowd.quiet_drop)
+		add_alternative(v, "session.silent_drop");
 	if (f->stage != STAGE_SESSION || f->closing.frame || v->rule->flags & RULE_PERIODIC ||
 	    !facts_may_be_timer(f))
 		return;

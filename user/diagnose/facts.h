@@ -177,7 +177,9 @@ const char *facts_name_answerer(char dst[FACTS_NAME_BYTES], const struct facts *
 
 /* Silence before the end, or before the Close frame that began it; 0: not known. */
 uint64_t facts_idle_ns(const struct facts *f);
-/* A silence of so many seconds that a timer may be behind it, though this is the first one. */
+/* It outlived a longer silence than the one that it ended with: no idle timer ended it. */
+bool facts_outlived(const struct facts *f);
+/* A silence behind which an idle timer may be, though it is the first one that is seen. */
 bool facts_may_be_timer(const struct facts *f);
 /* Text messages and binary ones, of the client or of the server, as far as they were followed. */
 uint32_t facts_messages(const struct facts *f, bool of_client);

@@ -11,8 +11,8 @@
 #define AT_ONCE_NS 200000000ull
 /* Shorter silences are conversation: nothing on the way forgets a connection so soon. */
 #define QUIET_MS 900
-/* Every other short silence is close to some number of seconds. */
-#define TIMER_NS 4700000000ull
+/* Shorter silences are the time that something takes, not a timer that somebody set. */
+#define TIMER_NS 900000000ull
 
 /* Version numbers are part of the route; everything else with a digit in it is likely an id. */
 static bool looks_like_id(const char *part, size_t len)
@@ -112,9 +112,31 @@ uint64_t facts_idle_ns(const struct facts *f)
 	return f->crowd.sample.value_ns[PATTERN_IDLE];
 }
 
+bool facts_outlived(const struct facts *f)
+{
+	return pattern_outlived(&f->crowd.sample, PATTERN_IDLE);
+}
+
 bool facts_may_be_timer(const struct facts *f)
 {
-	return facts_idle_ns(f) >= TIMER_NS && timeout_is_round(facts_idle_ns(f));
+	return facts_idle_ns(f) >= TIMER_NS && !facts_outlived(f);
+}
+
+static uint64_t longer(uint32_t a_ms, uint32_t b_ms)
+{
+	return (a_ms > b_ms ? a_ms : b_ms) * 1000000ull;
+}
+
+/* As the counts of frames: of any one socket, as all of them saw the same. */
+static void measure_outlived(struct pattern_sample *s, const struct conn *c)
+{
+	const struct wst_walk_facts *client = &c->end->walk[conn_from_client(c)];
+	const struct wst_walk_facts *server = &c->end->walk[conn_from_server(c)];
+
+	s->outlived_ns[PATTERN_IDLE] = longer(client->longest_silence_ms,
+					      server->longest_silence_ms);
+	s->outlived_ns[PATTERN_IDLE_OF_CLIENT] = longer(client->longest_pause_ms, 0);
+	s->outlived_ns[PATTERN_IDLE_OF_SERVER] = longer(server->longest_pause_ms, 0);
 }
 
 static void measure(struct facts *f)
@@ -132,6 +154,7 @@ static void measure(struct facts *f)
 	s->value_ns[PATTERN_IDLE_OF_CLIENT] = since(s->ended_ns, client_ns);
 	s->value_ns[PATTERN_IDLE_OF_SERVER] = since(s->ended_ns, server_ns);
 	s->value_ns[PATTERN_AGE] = since(s->ended_ns, f->session->opened_ns);
+	measure_outlived(s, c);
 	s->client_messages = facts_messages(f, true);
 	for (unsigned int i = 0; i < 12; i++)
 		s->frames += c->end->walk[i % 2].frames[i / 2];
@@ -186,9 +209,13 @@ static void find_quiet_drop(struct facts *f)
 	struct crowd_story *crowd = &f->crowd;
 	const struct conn *c = f->end.conn;
 
+	/* It outlived a silence as long: nothing forgot it then. */
+	if (crowd->sample.outlived_ns[PATTERN_IDLE] >= c->end->walk[WST_OUT].silence_ms * 1000000ull)
+		return;
 	crowd->quiet_drop = !f->closing.frame && c->end->walk[WST_OUT].silence_ms >= QUIET_MS &&
 			    (f->end.how == ENDED_TIMEOUT || (f->end.how == ENDED_RST_RECEIVED &&
 							     (f->end.outside || f->end.forged)));
+	crowd->sample.dropped = crowd->quiet_drop;
 }
 
 void facts_collect_crowd(struct facts *f)

@@ -196,7 +196,7 @@ static bool retired(const struct facts *f)
 static bool ran_out(const struct facts *f)
 {
 	return f->crowd.pattern.kind != PATTERN_NONE && f->crowd.pattern.independent &&
-	       f->crowd.pattern.sharp && !burst_is_mixed(f->crowd.burst);
+	       !burst_is_mixed(f->crowd.burst);
 }
 
 /* It closed its sessions itself and then ended in order, while the rest of the proxy lives. */

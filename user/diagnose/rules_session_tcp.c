@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "diagnose/evidence.h"
+#include "diagnose/format.h"
 #include "diagnose/names.h"
 
 static bool no_close_frame(const struct facts *f)
@@ -72,12 +73,29 @@ static bool path_is_suspect(const struct conn *c)
 	       (c->end->tcp.unacked_bytes > 0 || c->end->tcp.probes > 0);
 }
 
-/* A silence of so many seconds before it may be a timer: its repetition would tell. */
+/*
+ * How it ended is not why. After a silence a timer may be behind it, which its repetition would
+ * tell: before that these rules are not sure that none of the causes above them fits.
+ */
 static bool add_silence(struct evidence *ev, const struct facts *f)
 {
 	if (!facts_may_be_timer(f))
 		return false;
 	evidence_idle(ev, f);
+	return true;
+}
+
+/* As does the first silence that was too long for something on the way. */
+static bool add_forgotten(struct evidence *ev, const struct facts *f)
+{
+	char silence[FORMAT_DURATION];
+
+	if (!f->crowd.quiet_drop)
+		return false;
+	evidence_add(
+		ev, "silence", 0,
+		"what was not answered were the first bytes after a silence of %s, longer than any before",
+		format_seconds(silence, f->end.conn->end->walk[WST_OUT].silence_ms * 1000000ull));
 	return true;
 }
 
@@ -102,6 +120,9 @@ static enum confidence network_timeout(const struct facts *f, struct evidence *e
 					    !c->end->tcp.unsent_bytes && !c->end->tcp.timeouts))
 		return CONFIDENCE_NONE;
 	add_all(ev, f);
+	/* The path may work, and something on it have forgotten this connection. */
+	if (add_forgotten(ev, f))
+		return CONFIDENCE_MEDIUM;
 	/* A window of zero is a peer that does not read, not a path that is broken. */
 	return c->has_end && c->end->tcp.unacked_bytes && c->end->tcp.send_window ?
 		       CONFIDENCE_HIGH :
@@ -127,7 +148,8 @@ static enum confidence peer_reset(const struct facts *f, struct evidence *ev)
 	if (!no_close_frame(f) || f->end.how != ENDED_RST_RECEIVED)
 		return CONFIDENCE_NONE;
 	add_all(ev, f);
-	return f->end.forged ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH;
+	return f->end.forged || add_forgotten(ev, f) || add_silence(ev, f) ? CONFIDENCE_MEDIUM :
+									     CONFIDENCE_HIGH;
 }
 
 static enum confidence peer_closed_without_close_frame(const struct facts *f, struct evidence *ev)

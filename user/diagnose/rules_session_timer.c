@@ -3,7 +3,10 @@
  * Timers: somebody ends a session that is in order, since nothing passed for so long, or since it is
  * so old. One session shows a silence; that a timer was behind it shows in several.
  */
+#define _GNU_SOURCE /* strcasestr() */
 #include "diagnose/rule.h"
+
+#include <string.h>
 
 #include "diagnose/close_code.h"
 #include "diagnose/evidence.h"
@@ -39,12 +42,25 @@ static bool closed_alive(const struct facts *f)
 	return f->closer.task && !f->closer.exiting && !f->closer.stop;
 }
 
+/* More than one event ended them, or it is a time that people set: no coincidence of one moment. */
+static bool recurs(const struct pattern *p)
+{
+	return p->kind && (p->moments > 1 || timeout_is_round(p->value_ns));
+}
+
 static bool is_idle_pattern(const struct facts *f)
 {
 	enum pattern_kind kind = f->crowd.pattern.kind;
 
-	return kind == PATTERN_IDLE || kind == PATTERN_IDLE_OF_CLIENT ||
-	       kind == PATTERN_IDLE_OF_SERVER;
+	return recurs(&f->crowd.pattern) &&
+	       (kind == PATTERN_IDLE || kind == PATTERN_IDLE_OF_CLIENT ||
+		kind == PATTERN_IDLE_OF_SERVER);
+}
+
+/* It ends no living session for anything else than a silence. */
+static bool idles_only(const struct facts *f)
+{
+	return f->crowd.proxy && f->crowd.proxy->no_lifetime && !f->closer.exited;
 }
 
 static void add_timer(struct evidence *ev, const struct facts *f, unsigned int place,
@@ -65,21 +81,19 @@ static bool surely_idle(const struct facts *f)
 {
 	const struct pattern *p = &f->crowd.pattern;
 
-	bool idles_only = f->crowd.proxy && f->crowd.proxy->no_lifetime;
-
-	/* A proxy of which it is known that it ends no living session for anything else. */
-	if (idles_only && !f->closer.exited && timeout_is_round(p->value_ns))
-		return is_idle_pattern(f);
-	return is_idle_pattern(f) && p->independent && (p->sharp || idles_only) &&
-	       (!p->age_too || idles_only);
+	if (!is_idle_pattern(f))
+		return false;
+	if (idles_only(f))
+		return p->independent || timeout_is_round(p->value_ns);
+	return p->independent && !p->age_too;
 }
 
 static enum confidence proxy_idle_timeout(const struct facts *f, struct evidence *ev)
 {
 	if (!f->crowd.by_proxy || !closed_alive(f) || f->closing.frame || !path_is_quiet(f) ||
-	    facts_idle_ns(f) < SHORTEST_NS || f->crowd.pattern.kind == PATTERN_AGE ||
-	    burst_is_mixed(f->crowd.burst) ||
-	    (!is_idle_pattern(f) && !timeout_is_round(facts_idle_ns(f))))
+	    facts_idle_ns(f) < SHORTEST_NS || facts_outlived(f) ||
+	    f->crowd.pattern.kind == PATTERN_AGE || burst_is_mixed(f->crowd.burst) ||
+	    (!is_idle_pattern(f) && !idles_only(f) && !timeout_is_round(facts_idle_ns(f))))
 		return CONFIDENCE_NONE;
 	if (f->closer.party == BY_PROXY && !f->crowd.closed_both)
 		return CONFIDENCE_NONE;
@@ -131,28 +145,40 @@ static bool server_ended(const struct facts *f)
 	return f->closer.party == BY_SERVER && !f->crowd.by_proxy && closed_alive(f);
 }
 
+/* The Close frame itself gives the silence as its reason (Jetty: "Idle for 300241ms > 300000ms"). */
+static bool blames_silence(const struct facts *f)
+{
+	static const char *const words[] = { "idle", "inactiv", "timeout", "timed out" };
+
+	for (size_t i = 0; f->closing.frame && i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcasestr(f->closing.frame->reason, words[i]))
+			return facts_idle_ns(f) >= SHORTEST_NS && !facts_outlived(f);
+	return false;
+}
+
 static enum confidence server_idle_timeout(const struct facts *f, struct evidence *ev)
 {
-	bool with_frame = f->closing.frame != NULL;
+	bool with_frame = f->closing.frame != NULL, says_so = blames_silence(f);
 
-	if (!server_ended(f) || !path_is_quiet(f) || !is_idle_pattern(f) ||
-	    (with_frame && !f->crowd.pattern.independent) ||
+	if (!server_ended(f) || !path_is_quiet(f) || !(says_so || is_idle_pattern(f)) ||
+	    (with_frame && !says_so && !surely_idle(f)) ||
 	    facts_bad_frame(f, WST_FRAME_ILLEGAL, NULL))
 		return CONFIDENCE_NONE;
 	add_timer(ev, f, TIMEOUT_SERVER, with_frame ? TIMEOUT_CLOSE_FRAME : TIMEOUT_FIN);
-	return surely_idle(f) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+	return says_so || surely_idle(f) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
 static enum confidence lifetime_limit(const struct facts *f, struct evidence *ev)
 {
 	const struct pattern *p = &f->crowd.pattern;
 
-	if (p->kind != PATTERN_AGE || !p->sharp || f->closing.frame || f->crowd.quiet_drop ||
-	    !path_is_quiet(f) || !(closed_alive(f) || ended_from_outside(f)) ||
-	    f->closer.party == BY_CLIENT)
+	if (p->kind != PATTERN_AGE || !recurs(p) || p->reaction || f->closing.frame ||
+	    f->crowd.quiet_drop || !path_is_quiet(f) ||
+	    !(closed_alive(f) || ended_from_outside(f)) || f->closer.party == BY_CLIENT)
 		return CONFIDENCE_NONE;
 	add_timer(ev, f, TIMEOUT_PROXY | TIMEOUT_NETWORK | TIMEOUT_SERVER, TIMEOUT_FIN);
-	return p->independent ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+	return p->independent && !p->idle_too && !p->blurred && !idles_only(f) ? CONFIDENCE_HIGH :
+										 CONFIDENCE_MEDIUM;
 }
 
 /* Codes with which servers turn somebody away. */
@@ -179,43 +205,55 @@ static bool speakers_outlive(const struct facts *f)
 	return route && route->talker_age_ns > age_ns(f) + age_ns(f) / 2;
 }
 
+/* And so did sessions that were silent for longer: it is no idle timer. */
+static bool silent_ones_outlive(const struct facts *f)
+{
+	const struct pattern_group *route = f->crowd.route;
+
+	return route &&
+	       route->outlived_ns > facts_idle_ns(f) + pattern_tolerance_ns(facts_idle_ns(f));
+}
+
 static enum confidence auth_deadline(const struct facts *f, struct evidence *ev)
 {
 	const struct pattern *p = &f->crowd.pattern;
-	bool repeats = p->kind == PATTERN_AGE || (p->kind == PATTERN_IDLE && p->age_too);
+	bool by_age = p->kind == PATTERN_AGE && !p->blurred;
+	bool repeats = recurs(p) && (by_age || (p->kind == PATTERN_IDLE && p->age_too));
+	bool refused = f->closing.frame && refuses(&f->closing);
+	bool proven = speakers_outlive(f) && (by_age || silent_ones_outlive(f));
 
 	if (!server_gave_up(f) || !path_is_quiet(f) || !repeats || !p->client_silent ||
 	    !facts_frames_followed(f, true) || age_ns(f) > AUTH_LONGEST_NS ||
-	    (f->closing.frame && !refuses(&f->closing) && !speakers_outlive(f)))
+	    (f->closing.frame && !refused && !speakers_outlive(f)))
 		return CONFIDENCE_NONE;
 	add_timer(ev, f, TIMEOUT_SERVER, TIMEOUT_FIN);
 	evidence_add(ev, "client_silent", 0, "in none of them did the client send a message");
 	if (speakers_outlive(f))
 		evidence_add(ev, "speakers_live", 0,
 			     "sessions in which the client did send messages lived for longer");
-	return p->independent && p->sharp ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+	/* A limit of the age, or of the silence, ends sessions that say nothing just so. */
+	return p->independent && (refused || proven) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
+/* A Close frame that gives a reason is quoted instead: see the rules about codes. */
 static enum confidence rejected_after_open(const struct facts *f, struct evidence *ev)
 {
 	char age[FORMAT_DURATION];
 	const struct conn *c;
-	bool said = f->closing.frame && refuses(&f->closing);
 
-	if (!server_gave_up(f) || facts_bad_frame(f, WST_FRAME_ILLEGAL, &c) || !path_is_quiet(f) ||
-	    !age_ns(f) || age_ns(f) > AT_ONCE_NS || facts_messages(f, true) ||
-	    !facts_frames_followed(f, true) || (f->closing.frame && !said))
+	if (!server_gave_up(f) || facts_bad_frame(f, WST_FRAME_ILLEGAL, &c) || f->closing.frame ||
+	    !path_is_quiet(f) || !age_ns(f) || age_ns(f) > AT_ONCE_NS ||
+	    recurs(&f->crowd.pattern) || facts_messages(f, true) || !facts_frames_followed(f, true))
 		return CONFIDENCE_NONE;
 	evidence_add(ev, "age", f->crowd.sample.ended_ns,
 		     "the server ended it %s after its 101, before the client sent a message",
 		     format_duration(age, age_ns(f)));
-	evidence_closing(ev, f);
 	evidence_end(ev, f);
 	evidence_no_close_frame(ev, f);
-	if (!said)
-		evidence_add(ev, "no_reason", 0,
-			     "it did not say why: its handler may as well have returned or failed");
-	return CONFIDENCE_HIGH;
+	evidence_add(ev, "no_reason", 0,
+		     "it did not say why: its handler may as well have returned or failed");
+	/* From a second on it may as well be a timer of the server's, as short as it is. */
+	return age_ns(f) < SHORTEST_NS ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
 /* The silence that our first unanswered bytes ended. */
@@ -281,14 +319,14 @@ static const struct rule rules[] = {
 		.at = AT_SESSION,
 		.flags = RULE_NEEDS_FRAMES,
 		.initiator = BY_SERVER,
-		.alternatives = { "session.closed_without_close_frame" },
-		.codes = { 1006, 1008, 3000, 4000 },
-		.summary = "the server accepted the handshake and turned the client away {age} later{reason}",
+		.alternatives = { "session.closed_without_close_frame",
+				  "session.server_idle_timeout" },
+		.summary = "the server accepted the handshake and turned the client away {age} later",
 		.user_message = "The chat does not accept your connection. Trying again will not help; please sign in again or tell the support.",
 		.steps = {
-			"The reason of the Close frame or the server's log names the rule: a limit of connections, an expired trial, a wrong token, a second tab.",
+			"The server's log may name the rule: a limit of connections, an expired trial, a wrong token, a second tab.",
 			"Let the client take this as final: reconnecting every few seconds makes it worse. Refuse in the handshake (401, 403, 429) where you can.",
-			"Without a Close frame the handler may simply have returned or failed: look for an exception at that moment.",
+			"The handler may simply have returned or failed: look for an exception at that moment.",
 		},
 	},
 	{

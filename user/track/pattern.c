@@ -4,11 +4,17 @@
 #define TOLERANCE_NS 300000000ull
 /* Shorter ones are the time that something takes, not a timer that somebody set. */
 #define SHORTEST_NS 900000000ull
-#define INDEPENDENT_NS 5000000ull
-/* Timers of a busy process are late by some milliseconds. */
-#define SHARP_NS 50000000ull
+/* A process that closes all that it has, one after the other, needs no longer between two. */
+#define MOMENT_NS 100000000ull
+/* Timers of a busy process are late by that much, more or less. */
+#define LATE_NS 100000000ull
 /* A cluster is one if by chance there would be that much less in it. */
 #define ABOVE_CHANCE 3
+/* Of the mean time between two frames: whoever ends a session sooner answers the last one. */
+#define REACTION_SHARE 10
+/* Limits with jitter (Envoy, gRPC) differ by a tenth at most; fewer ends may be chance. */
+#define JITTER_SHARE 10
+#define JITTER_REPEATS 5
 
 uint64_t pattern_tolerance_ns(uint64_t value_ns)
 {
@@ -27,6 +33,15 @@ void pattern_add(struct pattern_group *g, const struct pattern_sample *sample)
 		g->count++;
 	if (sample->client_messages && sample->value_ns[PATTERN_AGE] > g->talker_age_ns)
 		g->talker_age_ns = sample->value_ns[PATTERN_AGE];
+	if (sample->outlived_ns[PATTERN_IDLE] > g->outlived_ns)
+		g->outlived_ns = sample->outlived_ns[PATTERN_IDLE];
+}
+
+bool pattern_outlived(const struct pattern_sample *sample, enum pattern_kind kind)
+{
+	uint64_t value_ns = sample->value_ns[kind];
+
+	return sample->outlived_ns[kind] > value_ns + pattern_tolerance_ns(value_ns);
 }
 
 struct range {
@@ -49,13 +64,6 @@ static uint64_t range_span(const struct range *r)
 	return r->high - r->low;
 }
 
-static bool is_alike(uint64_t value_ns, uint64_t wanted_ns)
-{
-	uint64_t apart = value_ns > wanted_ns ? value_ns - wanted_ns : wanted_ns - value_ns;
-
-	return value_ns && apart <= pattern_tolerance_ns(wanted_ns);
-}
-
 /* Are there so many alike because values of all sizes are many? */
 static bool is_chance(uint32_t alike, uint32_t others, uint64_t span_ns, uint64_t tolerance_ns)
 {
@@ -66,72 +74,162 @@ static bool is_chance(uint32_t alike, uint32_t others, uint64_t span_ns, uint64_
 	return alike * span_ns <= span_ns + ABOVE_CHANCE * others * window;
 }
 
-/* Fills p when the values of that kind repeat. */
-static bool repeats(const struct pattern_group *g, const struct pattern_sample *sample,
-		    enum pattern_kind kind, struct pattern *p)
+/* Samples that one timer of that kind may have ended, at about the wanted value. */
+struct cluster {
+	enum pattern_kind kind;
+	uint64_t wanted_ns, tolerance_ns;
+};
+
+static bool cluster_has(const struct cluster *cl, const struct pattern_sample *s)
 {
-	uint64_t wanted = sample->value_ns[kind];
+	uint64_t value_ns = s->value_ns[cl->kind];
+	uint64_t apart = value_ns > cl->wanted_ns ? value_ns - cl->wanted_ns :
+						    cl->wanted_ns - value_ns;
+
+	return value_ns && apart <= cl->tolerance_ns && !pattern_outlived(s, cl->kind);
+}
+
+static uint64_t spread_of(const struct pattern_group *g, const struct cluster *cl,
+			  enum pattern_kind kind)
+{
+	struct range r = { 0 };
+
+	for (uint32_t i = 0; i < g->count; i++)
+		if (cluster_has(cl, &g->samples[i]))
+			range_add(&r, g->samples[i].value_ns[kind]);
+	return range_span(&r);
+}
+
+/* How many different moments they ended at: no one event ends sessions at more than one. */
+static uint32_t count_moments(const struct pattern_group *g, const struct cluster *cl)
+{
+	uint64_t after_ns = 0, next_ns;
+	uint32_t moments = 0;
+
+	do {
+		next_ns = UINT64_MAX;
+		for (uint32_t i = 0; i < g->count; i++) {
+			uint64_t ended_ns = g->samples[i].ended_ns;
+
+			if (ended_ns >= after_ns && ended_ns < next_ns &&
+			    cluster_has(cl, &g->samples[i]))
+				next_ns = ended_ns;
+		}
+		moments += next_ns != UINT64_MAX;
+		after_ns = next_ns + MOMENT_NS;
+	} while (next_ns != UINT64_MAX);
+	return moments;
+}
+
+/* Nobody is as quick as to answer every one of them: they ended because of what was said. */
+static bool is_reaction(const struct pattern_sample *s)
+{
+	uint64_t pause_ns = s->value_ns[PATTERN_AGE] / (s->frames + 1ull);
+
+	return s->frames && s->value_ns[PATTERN_IDLE] < pause_ns / REACTION_SHARE;
+}
+
+/* Fills p when the values of that kind repeat. */
+static bool repeats(const struct pattern_group *g, const struct cluster *cl, uint32_t at_least,
+		    struct pattern *p)
+{
 	struct range all = { 0 }, alike = { 0 }, began = { 0 };
 	uint32_t messages = 0;
 
-	if (wanted < SHORTEST_NS)
-		return false;
+	p->reaction = true;
 	for (uint32_t i = 0; i < g->count; i++) {
 		const struct pattern_sample *s = &g->samples[i];
 
-		range_add(&all, s->value_ns[kind]);
-		if (!is_alike(s->value_ns[kind], wanted))
+		range_add(&all, s->value_ns[cl->kind]);
+		if (!cluster_has(cl, s))
 			continue;
-		range_add(&alike, s->value_ns[kind]);
-		range_add(&began, s->ended_ns - s->value_ns[kind]);
+		range_add(&alike, s->value_ns[cl->kind]);
+		range_add(&began, s->ended_ns - s->value_ns[cl->kind]);
 		if (!p->first_ns || s->ended_ns < p->first_ns)
 			p->first_ns = s->ended_ns;
 		messages += s->client_messages;
+		p->reaction = p->reaction && is_reaction(s);
 	}
-	if (alike.count < PATTERN_REPEATS ||
-	    is_chance(alike.count, all.count - alike.count, range_span(&all),
-		      pattern_tolerance_ns(wanted)))
+	if (cl->wanted_ns < SHORTEST_NS || alike.count < at_least ||
+	    is_chance(alike.count, all.count - alike.count, range_span(&all), cl->tolerance_ns))
 		return false;
-	p->kind = kind;
+	p->kind = cl->kind;
 	p->count = alike.count;
 	p->value_ns = alike.sum / alike.count;
 	p->spread_ns = range_span(&alike);
-	p->independent = range_span(&began) >= INDEPENDENT_NS &&
-			 range_span(&began) > 2 * p->spread_ns;
-	p->sharp = p->spread_ns <= p->value_ns / 50 + SHARP_NS;
+	p->moments = count_moments(g, cl);
+	p->independent = p->moments >= PATTERN_REPEATS && range_span(&began) > 2 * p->spread_ns;
 	p->client_silent = messages == 0;
-	p->talkers_outlive = g->talker_age_ns > p->value_ns + p->value_ns / 2;
 	return true;
 }
 
-static bool is_sharper(const struct pattern *a, const struct pattern *b)
+static struct cluster cluster_at(const struct pattern_sample *sample, enum pattern_kind kind)
 {
-	return a->kind && 4 * a->spread_ns + SHARP_NS < b->spread_ns;
+	struct cluster cl = { .kind = kind, .wanted_ns = sample->value_ns[kind] };
+
+	cl.tolerance_ns = pattern_tolerance_ns(cl.wanted_ns);
+	return cl;
+}
+
+/* The timer is the clock that shows the same; the other one differs by what it was set off by. */
+static bool outweighs(const struct pattern_group *g, const struct cluster *cl,
+		      enum pattern_kind other)
+{
+	return spread_of(g, cl, other) > 2 * spread_of(g, cl, cl->kind) + LATE_NS;
+}
+
+/*
+ * Sessions that talk by the same script, or do not talk, repeat in both. Then the one that differs
+ * less is the timer, and where they do not differ, a silence is more often one.
+ */
+static struct pattern choose(const struct pattern_group *g, const struct pattern_sample *sample)
+{
+	struct cluster by_idle = cluster_at(sample, PATTERN_IDLE);
+	struct cluster by_age = cluster_at(sample, PATTERN_AGE);
+	struct pattern idle = { 0 }, age = { 0 };
+	bool has_idle = repeats(g, &by_idle, PATTERN_REPEATS, &idle);
+	bool has_age = repeats(g, &by_age, PATTERN_REPEATS, &age);
+
+	idle.age_too = has_idle && !outweighs(g, &by_idle, PATTERN_AGE);
+	age.idle_too = has_age && has_idle && !outweighs(g, &by_age, PATTERN_IDLE);
+	if (has_idle && has_age && !age.idle_too && idle.age_too)
+		return age;
+	return has_idle ? idle : age;
+}
+
+/* A limit that is set with jitter, so that not all come back at once. */
+static bool repeats_roughly(const struct pattern_group *g, const struct pattern_sample *sample,
+			    struct pattern *p)
+{
+	struct cluster cl = cluster_at(sample, PATTERN_AGE);
+
+	cl.tolerance_ns = cl.wanted_ns / JITTER_SHARE;
+	p->blurred = repeats(g, &cl, JITTER_REPEATS, p);
+	return p->blurred;
 }
 
 struct pattern pattern_find(const struct pattern_group *g, const struct pattern_sample *sample)
 {
-	struct pattern idle = { 0 }, age = { 0 }, other = { 0 };
+	static const enum pattern_kind of_one_side[] = { PATTERN_IDLE_OF_CLIENT,
+							 PATTERN_IDLE_OF_SERVER };
+	struct pattern p = { 0 };
 
 	if (!g)
-		return other;
-	idle.total = age.total = other.total = g->count;
-	repeats(g, sample, PATTERN_IDLE, &idle);
-	repeats(g, sample, PATTERN_AGE, &age);
-	/*
-	 * Sessions that talk by the same script repeat in both: the timer itself is the more exact
-	 * one.
-	 */
-	if (idle.kind && is_sharper(&age, &idle))
-		return age;
-	idle.age_too = age.kind && !is_sharper(&idle, &age);
-	if (idle.kind)
-		return idle;
-	if (age.kind)
-		return age;
-	if (!repeats(g, sample, PATTERN_IDLE_OF_CLIENT, &other))
-		repeats(g, sample, PATTERN_IDLE_OF_SERVER, &other);
-	return other;
+		return p;
+	p = choose(g, sample);
+	for (int i = 0; i < 2 && !p.kind; i++) {
+		struct cluster cl = cluster_at(sample, of_one_side[i]);
+
+		p = (struct pattern){ 0 };
+		if (repeats(g, &cl, PATTERN_REPEATS, &p))
+			p.age_too = !outweighs(g, &cl, PATTERN_AGE);
+	}
+	if (!p.kind) {
+		p = (struct pattern){ 0 };
+		repeats_roughly(g, sample, &p);
+	}
+	p.total = g->count;
+	return p;
 }
 
 uint64_t pattern_shortest_ns(const struct pattern_group *g, enum pattern_kind kind)
@@ -144,15 +242,14 @@ uint64_t pattern_shortest_ns(const struct pattern_group *g, enum pattern_kind ki
 	return shortest;
 }
 
-/* On average a frame at least twice in that time, and none missing at the end. */
 bool pattern_has_busy(const struct pattern_group *g, uint64_t silence_ns)
 {
 	for (uint32_t i = 0; g && i < g->count; i++) {
 		const struct pattern_sample *s = &g->samples[i];
-		uint64_t age_ns = s->value_ns[PATTERN_AGE];
 
-		if (age_ns > silence_ns + silence_ns / 2 && s->value_ns[PATTERN_IDLE] < silence_ns &&
-		    age_ns / (s->frames + 1ull) < silence_ns / 2)
+		if (!s->dropped && s->value_ns[PATTERN_AGE] > silence_ns + silence_ns / 2 &&
+		    s->value_ns[PATTERN_IDLE] < silence_ns && s->outlived_ns[PATTERN_IDLE] &&
+		    s->outlived_ns[PATTERN_IDLE] < silence_ns)
 			return true;
 	}
 	return false;
