@@ -2,7 +2,7 @@
 
 'use strict';
 
-// Child processes inside a namespace. `ip netns exec` and `setpriv` both end
+// Child processes inside a namespace (null: the caller's). `ip netns exec` and `setpriv` both end
 // in exec, so that the child's pid is the pid of the program itself.
 
 const { spawn } = require('child_process');
@@ -10,8 +10,9 @@ const { spawn } = require('child_process');
 const live = new Set();
 
 function start(namespace, argv, { env = {}, cwd, ipc = false, stdin = 'ignore' } = {}) {
-  const wrapped = ['netns', 'exec', namespace.name, 'setpriv', '--pdeathsig', 'KILL', '--', ...argv];
-  const child = spawn('ip', wrapped, {
+  const enter = namespace ? ['ip', 'netns', 'exec', namespace.name] : [];
+  const [program, ...rest] = [...enter, 'setpriv', '--pdeathsig', 'KILL', '--', ...argv];
+  const child = spawn(program, rest, {
     cwd,
     env: { ...process.env, ...env },
     stdio: [stdin, 'pipe', 'pipe', ...(ipc ? ['ipc'] : [])],

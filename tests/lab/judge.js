@@ -47,16 +47,23 @@ function isRight(row, want, line, ends) {
     || (beforePattern(row, line, ends) && row.pattern.includes(causeOf(line)));
 }
 
+const isOfTheRow = (row, want) => want.causes.some((c) => [].concat(row.cause).includes(c));
+
+// The ends of the sessions that the row is about, in the order in which they were told.
+function brokenEnds(row, pairs, lines) {
+  return lines.filter((told) => pairs.some(({ want, line }) => line === told && isOfTheRow(row, want)));
+}
+
 // The pairs and lines that are not as they should be, each as a sentence.
 function objections(row, pairs, left, lines) {
   const found = [];
-  const ends = lines.filter(isEnd);
+  const ends = brokenEnds(row, pairs, lines);
   for (const { want, line } of pairs) {
     if (!line) {
       found.push(`no line about ${want.path || 'the connection'}`);
     } else if (!isRight(row, want, line, ends)) {
       found.push(`${causeOf(line)} (${line.cause && line.cause.confidence}) about ${want.path}`);
-    } else if (row.confidence && !beforePattern(row, line, ends) && want.causes.some((c) => [].concat(row.cause).includes(c))
+    } else if (row.confidence && !beforePattern(row, line, ends) && isOfTheRow(row, want)
       && RANK[line.cause.confidence] < RANK[row.confidence]) {
       found.push(`only ${line.cause.confidence} confidence about ${want.path}`);
     }
@@ -89,9 +96,9 @@ function judge(scenario, lines, rules) {
       found.push(told.length ? `${id}, but without ${holds}` : `no ${id}`);
     }
   }
-  const ends = lines.filter(isEnd);
+  const ends = brokenEnds(row, pairs, lines);
   const wrong = pairs.find(({ want, line }) => !line || !isRight(row, want, line, ends));
-  const ofTheRow = pairs.filter(({ want }) => want.causes.some((c) => [].concat(row.cause).includes(c)));
+  const ofTheRow = pairs.filter(({ want }) => isOfTheRow(row, want));
   const shown = wrong || ofTheRow.find(({ line }) => !beforePattern(row, line, ends)) || pairs[0] || {};
   const line = (shown === pairs[0] && !wrong && !ofTheRow.length ? null : shown.line) || incidents.find((l) => ids.includes(causeOf(l))) || null;
   const missing = missingRules(scenario, rules);

@@ -6,8 +6,6 @@
 // the tool's side is the wrong one. They are counted as skipped until they are
 // right; then the entry goes.
 
-const PATTERN = 'the third session and later ones repeat the idle or the age of those before them';
-
 const DEFERRED = 'with TCP_DEFER_ACCEPT, the default of Apache, the request comes before the accepted socket: that socket is not followed';
 
 const FORM = 'how the side that pings gives up (FIN, RST by SO_LINGER) does not change why';
@@ -15,8 +13,6 @@ const FORM = 'how the side that pings gives up (FIN, RST by SO_LINGER) does not 
 const OPEN = {
   'no-route': 'ENETUNREACH of connect() is the decisive fact, so it may be high',
   'limit-conn': 'the 503 is of the proxy itself, there is no backend leg',
-  'nginx-reload': 'the worker exits with all its sessions at one instant after a SIGHUP of the master; that outranks their equal age',
-  'nginx-read-timeout': 'five sessions died at the same idle, and no incident says so',
   'aiohttp-heartbeat': 'the last frame is a ping that was acknowledged and not answered, but half a second is too short for the rule',
   'daphne-ping-timeout': FORM,
   'tomcat-idle': 'Close 1001 by the server after the same silence, whose reason says so: no normal end',
@@ -31,17 +27,6 @@ const OPEN = {
   'apache-backend-down': DEFERRED,
   'apache-restarted': DEFERRED,
   'deferred-accept': DEFERRED,
-  // These are right in most runs and wrong in some.
-  'client-hammers': 'twenty-five opens within seconds, tens of milliseconds after each end, are a storm in every run',
-  'reported-openclaw-105698': 'the pongs lie unread in the receive queue of the side that gave up',
-  'lifetime-of-server': PATTERN,
-  'reported-nextcloud-harp-115': PATTERN,
-  'load-balancer-idle': PATTERN,
-  'load-balancer-idle-reset': PATTERN,
-  'nat-forgets-rst': PATTERN,
-  'nat-forgets-silently': PATTERN,
-  'no-auth-message': PATTERN,
-  'reported-gorilla-833': PATTERN,
 };
 
 module.exports = { OPEN };

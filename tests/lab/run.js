@@ -39,10 +39,11 @@ const { values: options } = parseArgs({
     only: { type: 'string' },
     list: { type: 'boolean', default: false },
     'no-tracer': { type: 'boolean', default: false },
+    record: { type: 'string' },
   },
 });
 const report = new Report('lab');
-const lab = { scenarios: [], results: [], cgroups: [] };
+const lab = { scenarios: [], results: [], cgroups: [], recordings: 0 };
 
 function choose() {
   const { fast, scenario, only } = options;
@@ -52,6 +53,14 @@ function choose() {
     throw new Error(`no scenario named ${scenario || only}; --list shows them`);
   }
   return chosen;
+}
+
+// What the kernel tells meanwhile, for `wstrace replay`.
+async function startRecorder(tracer, extra) {
+  const file = `${options.record}-${lab.recordings++}.wst`;
+  const recorder = child.start(null, [tracer.binary, 'record', file, ...extra]);
+  await child.waitForOutput(recorder, /tracing/, 20000);
+  return recorder;
 }
 
 // One tracer for each: everything on this host, or a part of it.
@@ -111,8 +120,10 @@ async function playGroup(chosen, software) {
   const cgroups = chosen[0].outside ? makeCgroups() : null;
   const tracer = options['no-tracer'] ? null : new Tracer(ROOT);
   lab.tracer = tracer;
+  const extra = cgroups ? ['--cgroup', cgroups.inside] : [];
+  const recorder = tracer && options.record ? await startRecorder(tracer, extra) : null;
   if (tracer) {
-    await tracer.start(cgroups ? ['--cgroup', cgroups.inside] : []);
+    await tracer.start(extra);
   }
   const queue = [...chosen];
   const played = [];
@@ -125,6 +136,9 @@ async function playGroup(chosen, software) {
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  if (recorder) {
+    await child.stop(recorder, 'SIGINT', 5000);
+  }
   if (tracer) {
     report.equal('wstrace ends well on Ctrl-C', await tracer.stop(), 0);
   }

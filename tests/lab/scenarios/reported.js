@@ -257,8 +257,7 @@ module.exports = [
     ...base,
     name: 'reported-thingsboard-15219',
     broken: 'thingsboard/thingsboard#15219: 1008 "Max tenant sessions limit reached!" right after the open.',
-    // The frame says it; that it comes right after the open is true as well.
-    cause: ['session.policy_violation', 'session.rejected_after_open'],
+    cause: 'session.policy_violation',
     async run(t) {
       await t.server('go', { 'max-members': 1 });
       const first = await t.open({ cause: 'session.normal' });
