@@ -167,18 +167,6 @@ class Scenario {
     return found[1];
   }
 
-  // One session keeps the event loop busy with a backlog of requests. Pings that go out
-  // between two of them are answered by the others, but their pongs stay unread behind the
-  // next request, and when that is done the heartbeat comes first. That is a race, as in
-  // reality: it goes on until somebody has lost.
-  async hog(sessions) {
-    sessions.forEach((session) => session.closed(50000).catch(() => {}));
-    for (let i = 0; i < 24 && !sessions.some((session) => session.event); i++) {
-      await sessions[0].say('compute');
-      await sleep(i % 4 === 3 ? 3000 : 250);
-    }
-  }
-
   // Waits who of them is gone by then, and says goodbye to the others: which of
   // several sessions a fault meets may be chance.
   async victims(sessions, withinMs) {

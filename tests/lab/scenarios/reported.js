@@ -167,7 +167,7 @@ module.exports = [
     async run(t) {
       await t.server('node', { heartbeatMs: 800, blockMs: 1200 });
       const sessions = await t.opens(5);
-      await t.hog(sessions);
+      await sessions[0].say('compute');
       await t.victims(sessions, 9000);
     },
   },

@@ -10,7 +10,9 @@
 //   authMs           hang up on clients that have not sent anything by then
 //   hangUpMs         hang up so long after the open, whatever happens
 //   greeting         [code, reason]: close with it right after the open
-//   blockMs          the first message keeps the event loop busy for so long
+//   blockMs          a message orders work that keeps the event loop busy for so long; it
+//                    begins right behind the pings of the heartbeat, whose turn comes
+//                    again before the pongs are read, until that has met somebody
 //   goodbye          [code, reason] for everyone on SIGTERM, then exit
 //   ignoreTerm       SIGTERM changes nothing
 //   sayEveryMs, saySize   talk without being asked
@@ -68,15 +70,21 @@ function watchIdle(socket) {
   socket.on('close', () => clearTimeout(timer));
 }
 
+let ordered = false;
+
 function heartbeat(sockets) {
   setInterval(() => {
     for (const socket of sockets.clients) {
       if (socket.isAlive === false) {
         socket.terminate();
+        ordered = false;
       } else {
         socket.isAlive = false;
         socket.ping();
       }
+    }
+    if (ordered) {
+      setImmediate(block, settings.blockMs);
     }
   }, settings.heartbeatMs);
 }
@@ -89,9 +97,7 @@ function talk(socket) {
 }
 
 function obey(socket) {
-  if (settings.blockMs) {
-    block(settings.blockMs);
-  }
+  ordered = settings.blockMs !== undefined;
   if (settings.leak) {
     leak();
   }

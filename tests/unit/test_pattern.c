@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Do ends repeat a silence or an age? */
+#include "test.h"
+
+#include <string.h>
+
+#include "track/pattern.h"
+
+#define MS 1000000ull
+#define SECOND (1000 * MS)
+
+/* A session that ended at that second, so old, after such a silence. */
+static struct pattern_sample sample(uint64_t ended_s, uint64_t age_ms, uint64_t idle_ms)
+{
+	struct pattern_sample s = { .ended_ns = ended_s * SECOND, .client_messages = 1 };
+
+	s.value_ns[PATTERN_AGE] = age_ms * MS;
+	s.value_ns[PATTERN_IDLE] = idle_ms * MS;
+	s.value_ns[PATTERN_IDLE_OF_CLIENT] = idle_ms * MS;
+	s.value_ns[PATTERN_IDLE_OF_SERVER] = idle_ms * MS;
+	return s;
+}
+
+static struct pattern find_after(const struct pattern_sample *samples, unsigned int count)
+{
+	static struct pattern_group g;
+
+	memset(&g, 0, sizeof(g));
+	for (unsigned int i = 0; i < count; i++)
+		pattern_add(&g, &samples[i]);
+	return pattern_find(&g, &samples[count - 1]);
+}
+
+TEST(pattern, third_time_tells)
+{
+	const struct pattern_sample s[] = { sample(1000, 70000, 60000), sample(1100, 95000, 60010),
+					    sample(1300, 61000, 59800) };
+	struct pattern p = find_after(s, 2);
+
+	CHECK_EQ(p.kind, PATTERN_NONE);
+	p = find_after(s, 3);
+	CHECK_EQ(p.kind, PATTERN_IDLE);
+	CHECK_EQ(p.count, 3);
+	CHECK_EQ(p.spread_ns / MS, 210);
+	CHECK(p.independent && !p.age_too);
+}
+
+TEST(pattern, age_is_told_from_silence)
+{
+	const struct pattern_sample s[] = { sample(1000, 30000, 5000), sample(1100, 30020, 100),
+					    sample(1300, 30010, 17000) };
+
+	CHECK_EQ(find_after(s, 3).kind, PATTERN_AGE);
+}
+
+TEST(pattern, silence_of_one_side)
+{
+	struct pattern_sample s[] = { sample(1000, 70000, 100), sample(1100, 95000, 400),
+				      sample(1300, 61000, 800) };
+
+	for (int i = 0; i < 3; i++)
+		s[i].value_ns[PATTERN_IDLE_OF_CLIENT] = 30 * SECOND + (uint64_t)i * MS;
+	CHECK_EQ(find_after(s, 3).kind, PATTERN_IDLE_OF_CLIENT);
+}
+
+/* Everyone was idle for the same time since all were opened, and ended, at once. */
+TEST(pattern, one_moment_is_no_timer)
+{
+	struct pattern_sample s[3];
+
+	for (unsigned int i = 0; i < 3; i++) {
+		s[i] = sample(1000, 10000 + i, 10000 + i);
+		s[i].ended_ns += i;
+	}
+	CHECK(find_after(s, 3).kind == PATTERN_IDLE && !find_after(s, 3).independent);
+}
+
+TEST(pattern, chance_is_no_timer)
+{
+	struct pattern_sample s[PATTERN_SAMPLES];
+	uint32_t random = 1;
+
+	for (unsigned int i = 0; i < PATTERN_SAMPLES; i++) {
+		random = random * 1103515245 + 12345;
+		s[i] = sample(1000 + i, 1000 + (random >> 8) % 20000, 1000 + (random >> 12) % 9000);
+		CHECK_EQ(find_after(s, i + 1).kind, PATTERN_NONE);
+	}
+}
+
+TEST(pattern, timer_among_other_ends)
+{
+	struct pattern_sample s[20];
+	uint32_t random = 7;
+
+	for (unsigned int i = 0; i < 20; i++) {
+		random = random * 1103515245 + 12345;
+		s[i] = sample(1000 + i, 90000 + (random >> 8) % 900000,
+			      i % 2 ? 60000 : (random >> 12) % 50000);
+	}
+	CHECK_EQ(find_after(s, 20).kind, PATTERN_IDLE);
+	CHECK_EQ(find_after(s, 20).count, 10);
+}
+
+TEST(pattern, short_times_are_no_timers)
+{
+	const struct pattern_sample s[] = { sample(1000, 500, 300), sample(1100, 500, 300),
+					    sample(1300, 500, 300) };
+
+	CHECK_EQ(find_after(s, 3).kind, PATTERN_NONE);
+}
+
+/* Opened and closed one after the other, as fast as a process does it. */
+TEST(pattern, one_sweep_is_no_timer)
+{
+	struct pattern_sample s[3];
+
+	for (unsigned int i = 0; i < 3; i++) {
+		s[i] = sample(1000, 10000, 10000);
+		s[i].ended_ns += 20 * MS * i;
+	}
+	CHECK(!find_after(s, 3).independent);
+	CHECK_EQ(find_after(s, 3).moments, 1);
+}
+
+/* Silent since they were opened: which of the two it was cannot be told. */
+TEST(pattern, nothing_said_leaves_both)
+{
+	const struct pattern_sample s[] = { sample(1000, 5000, 4990), sample(1010, 5010, 5000),
+					    sample(1020, 4995, 4985) };
+	struct pattern p = find_after(s, 3);
+
+	CHECK_EQ(p.kind, PATTERN_IDLE);
+	CHECK(p.independent && p.age_too);
+}
+
+/* nginx may fire 0.3 s early; the ages tell nevertheless that it is the silence. */
+TEST(pattern, early_timers)
+{
+	const struct pattern_sample s[] = { sample(1000, 9000, 2000), sample(1010, 8000, 1710),
+					    sample(1020, 9900, 1900) };
+	struct pattern p = find_after(s, 3);
+
+	CHECK_EQ(p.kind, PATTERN_IDLE);
+	CHECK(p.independent && !p.age_too);
+}
+
+/* The limit is a minute, and a heartbeat every 25 s that begins at the open makes it 10 s idle. */
+TEST(pattern, a_silence_that_was_outlived_is_no_timer)
+{
+	struct pattern_sample s[] = { sample(1000, 60000, 10000), sample(1100, 60010, 10020),
+				      sample(1300, 59990, 9990) };
+
+	CHECK_EQ(find_after(s, 3).kind, PATTERN_IDLE);
+	for (int i = 0; i < 3; i++)
+		s[i].outlived_ns[PATTERN_IDLE] = 25 * SECOND;
+	CHECK_EQ(find_after(s, 3).kind, PATTERN_AGE);
+	CHECK(!find_after(s, 3).idle_too);
+}
+
+/* Clients of one script: the server fails at their third message, always at the same age. */
+TEST(pattern, what_follows_a_message_is_an_answer)
+{
+	struct pattern_sample s[] = { sample(1000, 3000, 2), sample(1100, 3010, 1),
+				      sample(1300, 2990, 2) };
+
+	for (int i = 0; i < 3; i++)
+		s[i].frames = 6;
+	CHECK_EQ(find_after(s, 3).kind, PATTERN_AGE);
+	CHECK(find_after(s, 3).reaction);
+	s[1].value_ns[PATTERN_IDLE] = 300 * MS;
+	CHECK(!find_after(s, 3).reaction);
+}
+
+TEST(pattern, limit_with_jitter)
+{
+	const struct pattern_sample s[] = { sample(1000, 60000, 100), sample(1100, 57500, 700),
+					    sample(1300, 62400, 50), sample(1400, 64900, 300),
+					    sample(1500, 60900, 500) };
+
+	CHECK_EQ(find_after(s, 4).kind, PATTERN_NONE);
+	CHECK_EQ(find_after(s, 5).kind, PATTERN_AGE);
+	CHECK(find_after(s, 5).blurred);
+}
