@@ -33,12 +33,15 @@ function requireTools(needed = NEEDED) {
   }
 }
 
+// tools/setup.sh leaves a copy of the lock file that it installed from, and so does this.
 function installModules(folder = HERE) {
-  if (fs.existsSync(path.join(folder, 'node_modules', '.package-lock.json'))) {
+  const [wanted, installed] = ['package-lock.json', 'node_modules/.installed-lock.json'].map((name) => path.join(folder, name));
+  if (fs.existsSync(installed) && fs.readFileSync(installed).equals(fs.readFileSync(wanted))) {
     return;
   }
   execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'],
     { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'], timeout: 120000 });
+  fs.copyFileSync(wanted, installed);
 }
 
 // Builds the Go program of a folder; Go itself knows whether there is anything to do.
