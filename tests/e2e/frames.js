@@ -63,6 +63,7 @@ function sessionId(key) {
 function upgradeRequest(url, key, headers = {}) {
   const all = {
     Host: url.host,
+    ...headers, // before the key, however long they are
     Upgrade: 'websocket',
     Connection: 'Upgrade',
     'Sec-WebSocket-Key': key,

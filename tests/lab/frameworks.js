@@ -29,6 +29,9 @@ module.exports = {
       '-b', '0.0.0.0', '-p', `${port}`, ...switches(settings), 'chat_asgi:app'],
     activated: (t, port) => [PYTHON, here('activate.py'), `${port}`, '/usr/bin/uvicorn',
       'chat_asgi:app', '--app-dir', SERVERS, '--fd', '3'],
+    // sh waits for it, and setpriv makes the kernel kill it when sh has gone
+    supervised: (t, port) => ['/bin/sh', '-c', 'setpriv --pdeathsig KILL -- "$@" & wait', 'supervisor',
+      PYTHON, here('chat_tornado.py'), json(port)],
     holding: (t, port, { hold_s: seconds }) => [PYTHON, here('chat_holding.py'), `${port}`, `${seconds}`],
     mojolicious: (t, port, { idle_s: idle = 0, max_size: max = 1 << 20 }) => [
       '/usr/bin/perl', here('chat.pl'), `${port}`, `${idle}`, `${max}`],

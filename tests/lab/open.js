@@ -27,6 +27,8 @@ const OPEN = {
   'apache-backend-down': DEFERRED,
   'apache-restarted': DEFERRED,
   'deferred-accept': DEFERRED,
+  'empty-line-before-request': 'what begins with an empty line is not taken for HTTP',
+  'proxy-protocol-unauthorized': 'what begins with a PROXY header is not taken for HTTP',
 };
 
 module.exports = { OPEN };

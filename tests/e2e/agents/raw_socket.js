@@ -10,7 +10,17 @@ const { newKey, upgradeRequest } = require('../frames');
 
 const sockets = new Map();
 
-function open(id, address, { headers = {} } = {}) {
+// The opening handshake, behind `ahead`, in pieces of `slice` bytes if that is given.
+async function ask(socket, url, key, { headers = {}, ahead = '', slice }) {
+  const bytes = Buffer.concat([Buffer.from(ahead, 'latin1'), Buffer.from(upgradeRequest(url, key, headers))]);
+  for (let at = 0; at < bytes.length; at += slice || bytes.length) {
+    socket.write(bytes.subarray(at, at + (slice || bytes.length)));
+    await new Promise((resolve) => { setTimeout(resolve, slice ? 2 : 0); });
+  }
+}
+
+// first: another request on the same connection, whose answer is awaited.
+function open(id, address, { first, ...how } = {}) {
   const url = new URL(address);
   const key = newKey();
   const host = url.hostname.replace(/^\[|\]$/g, '');
@@ -24,9 +34,16 @@ function open(id, address, { headers = {} } = {}) {
     socket.on('end', () => resolve({ how: 'fin' }));
     socket.on('close', () => resolve({ how: 'closed' }));
   });
-  socket.on('connect', () => socket.write(upgradeRequest(url, key, headers)));
+  socket.on('connect', () => (first ? socket.write(first) : ask(socket, url, key, how)));
   return new Promise((resolve) => {
+    let asked = !first;
     socket.on('data', () => {
+      if (!asked) {
+        asked = true;
+        state.received = Buffer.alloc(0);
+        ask(socket, url, key, how);
+        return;
+      }
       const head = /^HTTP\/1\.1 (\d+)[^]*?\r\n\r\n/.exec(state.received.toString('latin1'));
       if (head) {
         resolve({ opened: head[1] === '101', status: Number(head[1]), key });

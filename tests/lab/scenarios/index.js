@@ -13,6 +13,7 @@ const rows = [
   ...require('./reported'),
   ...require('./other_servers'),
   ...require('./other_proxies'),
+  ...require('./other_handshakes'),
   ...require('./soak'),
 ];
 

@@ -140,6 +140,8 @@ module.exports = [
     'session.process_exited', 'cluster', order('throw'), { settings: { workers: 1 }, sessions: 2 }),
   befalls('activated-server-killed', 'uvicorn, which inherited its listener as descriptor 3, is killed.',
     'session.process_killed', 'activated', (t, server) => process.kill(Number(/\d+/.exec(server.output)[0]), 'SIGKILL')),
+  befalls('supervisor-killed', 'The supervisor of Tornado is killed, and Tornado is to die with it (PR_SET_PDEATHSIG).',
+    'session.process_killed', 'supervised', signal('SIGKILL')),
   befalls('helper-holds-socket', 'The server is killed; a helper that it had started holds the socket for three seconds.',
     'session.process_killed', 'holding', signal('SIGKILL'), { settings: { hold_s: 5 } }),
 
