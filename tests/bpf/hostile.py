@@ -180,6 +180,20 @@ class Hostile:
             time.sleep(0.02)
 
 
+    answer_churn = answer_frames
+
+    def churn(self):
+        """Sessions that come and go, each with a message and an end of one of three kinds."""
+        for number in range(self.count):
+            sock = self.handshake("/churn/%d" % (number % 50))
+            sock.sendall(websocket.named_frame("text", "20", True))
+            if number % 3 == 1:
+                sock.sendall(websocket.named_frame("close", "1000", True))
+            elif number % 3 == 2:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.close()
+
+
 def main():
     client_netns, server_netns, port, act, count = sys.argv[1:]
     hostile = Hostile(int(port), int(count))

@@ -67,6 +67,21 @@ test_hostile_forgotten_sessions() {
 	stays_small && count_of session_open 1000 && count_of session_end 0 && rm "$WORK/sync" && wait $!
 }
 
+resident_kib() {
+	sed -n 's/^VmRSS:[\t ]*\([0-9]*\) kB/\1/p' "/proc/$tracer/status"
+}
+
+# After the tables have their size, thousands of sessions more need no more memory.
+test_hostile_churn_is_forgotten() {
+	local before after
+	tracing && hostile churn 6000 || return
+	before=$(resident_kib)
+	hostile churn 6000 && sleep 1 || return
+	after=$(resident_kib)
+	echo "$before KiB, then $after KiB"
+	[ $((after - before)) -le 1024 ] && stays_small && expect_some '.event.name == "session_end"'
+}
+
 HOSTILE_END=(s.end c.eof c.end)
 UPGRADE='\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: '
 
@@ -102,4 +117,22 @@ test_hostile_answer_is_garbage() {
 test_hostile_illegal_header() {
 	tracing && talk listen connect handshake c.raw=f3ff800000000000000000000000 c.raw=4141 s.reset c.eof c.end &&
 		expect_cause session.protocol_error
+}
+
+# Wherever a secret may stand, neither a line nor a recording has it.
+test_hostile_secrets() {
+	"$WSTRACE" record --port "$PORT" "$WORK/recording" 2>"$WORK/record.err" &
+	local recorder=$!
+	tracers+=("$recorder")
+	tracing || return
+	until grep -q tracing "$WORK/record.err"; do
+		kill -0 "$recorder" || return
+		sleep 0.02
+	done
+	talk listen connect 'request=/chat;jsessionid=hush/room?token=hush with hush#hush|Cookie: hush|X-Hush: hush| hush|Authorization: Bearer hush|Sec-WebSocket-Protocol: chat, hush0123456789abcdef|Origin: http://hush:hush@chat.test?hush' \
+		'response=101|Set-Cookie: hush|Sec-WebSocket-Protocol: chat' c.read_head c.raw=818400000000 c.ascii=hush \
+		's.close=4001,bad token=hush or hush0123456789abcdef' c.close=1000 s.drain s.end c.eof c.end || return
+	kill -INT "$recorder" && wait "$recorder" && [ -s "$WORK/recording" ] || return
+	expect session_end '.close.from_server.reason == "bad token=**** or ********************" and .session.path == "/chat;***************/room"' || return
+	if grep -a hush "$LINES" "$WORK/recording"; then return 1; fi
 }

@@ -35,6 +35,17 @@ test_open_before_the_tracer() {
 			(.legs | map(.process.pid)) == [$(pid client), $(pid server)]"
 }
 
+# No more than to trace at all: the iterator over descriptors asks for nothing else.
+test_open_before_a_tracer_with_three_capabilities() {
+	printf '#!/bin/sh\nexec setpriv --bounding-set=-all,+bpf,+perfmon,+net_admin %q "$@"\n' "$WSTRACE" >"$WORK/least"
+	chmod +x "$WORK/least"
+	talk_until_sync listen connect handshake sync "${CHAT[@]}" "${CHAT[@]}" "${CHAT[@]}" "${CHAT[@]}" \
+		"${CHAT[@]}" s.close=1011,oops c.close=1011 s.drain s.end c.eof c.end || return
+	WSTRACE=$WORK/least tracing || return
+	grep -q "^CapBnd:.*000000c000001000$" "/proc/$tracer/status" || { grep Cap "/proc/$tracer/status"; return 1; }
+	talk_on && expect_cause session.internal_error "(.legs | map(.process.pid)) == [$(pid client), $(pid server)]"
+}
+
 test_open_before_the_tracer_and_cut_off() {
 	talk_until_sync listen connect handshake sync "${CHAT[@]}" "${CHAT[@]}" "${CHAT[@]}" "${CHAT[@]}" \
 		"${CHAT[@]}" s.end c.eof c.end &&

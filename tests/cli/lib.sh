@@ -106,15 +106,27 @@ loose_programs() {
 	comm -23 programs held
 }
 
-no_loose_programs() {
-	[ -z "$(loose_programs)" ]
+# Its maps have common names: those that are there, and that no process and no program holds.
+OUR_MAPS='events|notes|streams|owners|losses|listener_counts|served_ports|drop_counts'
+loose_maps() {
+	bpftool -j map show | jq -r ".[] | select(.name // \"\" | test(\"^($OUR_MAPS)\")) | .id" | sort >maps
+	{
+		cat /proc/[0-9]*/fdinfo/* 2>/dev/null | sed -n 's/^map_id:\t//p'
+		bpftool -j prog show | jq -r '.[].map_ids // [] | .[]'
+	} | sort -u >held
+	comm -23 maps held
+}
+
+nothing_loose() {
+	[ -z "$(loose_programs)" ] && [ -z "$(loose_maps)" ]
 }
 
 # The kernel frees programs some time after the last descriptor of them is closed.
 nothing_is_left() {
 	local deadline=$((SECONDS + 10))
-	until no_loose_programs; do
-		[ $SECONDS -le $deadline ] || fail "programs left in the kernel: $(loose_programs | xargs)"
+	until nothing_loose; do
+		[ $SECONDS -le $deadline ] ||
+			fail "left in the kernel: programs $(loose_programs | xargs), maps $(loose_maps | xargs)"
 		sleep 0.1
 	done
 	if ls /sys/fs/bpf/*wstrace* 2>/dev/null; then fail "pins left"; fi

@@ -15,18 +15,35 @@ test_signals_end_it() {
 
 test_kill_leaves_nothing() {
 	start killed "$WSTRACE" trace
-	[ "$(grep -c '^prog_id' /proc/"$pid"/fdinfo/* | awk -F: '{ n += $2 } END { print n }')" -gt 2 ] ||
-		fail "no programs while tracing"
+	local kind id
+	# Links are gone with their programs, but their ids say so themselves.
+	for kind in prog map link; do
+		cat /proc/"$pid"/fdinfo/* 2>/dev/null | sed -n "s/^${kind}_id:\t//p" | sort -u >$kind.ids
+		[ "$(wc -l <$kind.ids)" -gt 5 ] || fail "no ${kind}s while tracing"
+	done
 	stop "$pid" KILL
 	[ "$status" -eq 137 ] || fail "status $status"
+	for kind in prog map link; do
+		while read -r id; do
+			until_true 10 is_gone $kind "$id"
+		done <$kind.ids
+	done
 	nothing_is_left
 }
 
-test_kill_while_it_starts() {
-	local delay
-	for delay in 0.01 0.02 0.04 0.06 0.1 0.15; do
-		timeout -s KILL $delay "$WSTRACE" trace >/dev/null 2>&1 || true
+is_gone() {
+	! bpftool "$1" show id "$2" >/dev/null 2>&1
+}
+
+# From before its first call to well into its work, also while it loads and attaches.
+test_kill_at_any_moment() {
+	local ms killed=0 status
+	for ((ms = 2; ms <= 300; ms += 7)); do
+		status=0
+		timeout -s KILL "0.$(printf %03d $ms)" "$WSTRACE" trace >/dev/null 2>&1 || status=$?
+		killed=$((killed + (status == 137)))
 	done
+	[ $killed -gt 30 ] || fail "only $killed were killed"
 	nothing_is_left
 }
 
