@@ -26,6 +26,7 @@ static __always_inline void note_reset(struct note *note, u32 flags)
 	note->syn_retransmits = 0;
 	note->state_count = 0;
 	note->scan.active = 0;
+	note->flow = 0;
 	note->tls_alert[WST_IN] = 255;
 	note->tls_alert[WST_OUT] = 255;
 }
@@ -77,12 +78,23 @@ static __always_inline void on_connect(struct sock *sk)
 	note_state(note, TCP_SYN_SENT);
 }
 
+/* A copy of the listener that is to become an accepted socket: what it knows is the listener's. */
+static __always_inline void on_accepting(struct sock *sk)
+{
+	struct note *note = sock_note_of_accepted(sk);
+
+	if (note)
+		note_reset(note, NOTE_PASSIVE | NOTE_INHERITED);
+}
+
 static __always_inline void on_established(struct sock *sk, struct note *note, int old_state)
 {
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
 
 	if (old_state == TCP_SYN_RECV) {
-		note_reset(note, NOTE_PASSIVE | NOTE_INHERITED);
+		/* normally on_accepting() has; since then there may have been data (RFC 7413) */
+		if (!(note->flags & NOTE_PASSIVE))
+			note_reset(note, NOTE_PASSIVE | NOTE_INHERITED);
 		/* what the SYN-ACK's answer measured: tcp_synack_rtt_meas() has run */
 		note->connect_ns = bpf_ktime_get_boot_ns() -
 				   (u64)(BPF_CORE_READ(tp, srtt_us) >> 3) * 1000;
@@ -216,16 +228,18 @@ int handle_inet_sock_set_state(u64 *ctx)
 
 	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0;
-	/* LISTEN -> SYN_RECV is a copy of the listener that becomes an accepted socket */
 	if (old_state == TCP_LISTEN && new_state == TCP_CLOSE)
 		tell_listener(sk, true);
 	if (new_state == TCP_LISTEN) {
 		on_listen((void *)ctx[0]);
 	} else if (new_state == TCP_SYN_SENT) {
 		on_connect((void *)ctx[0]);
+	} else if (old_state == TCP_LISTEN && new_state == TCP_SYN_RECV) {
+		on_accepting((void *)ctx[0]);
 	} else if (new_state == TCP_ESTABLISHED) {
-		note = old_state == TCP_SYN_RECV ? sock_note_of_accepted((void *)ctx[0]) :
-						   sock_note((void *)ctx[0]);
+		note = sock_note((void *)ctx[0]);
+		if (!note && old_state == TCP_SYN_RECV)
+			note = sock_note_of_accepted((void *)ctx[0]);
 		if (!note)
 			return 0;
 		on_established(sk, note, old_state);

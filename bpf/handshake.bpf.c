@@ -6,7 +6,7 @@
  * rounds where a round leaves something behind in registers.
  */
 #include "frames.bpf.h"
-#include "packet.bpf.h"
+#include "held.bpf.h"
 
 #define PIECE_BYTES 64 /* short, because the verifier follows every byte */
 #define PIECES_MAX (WST_HTTP_HEAD_BYTES / PIECE_BYTES)
@@ -37,10 +37,9 @@ __noinline int scan_piece(struct __sk_buff *skb, u32 offset, u32 seq, u32 len)
 	n = len - at > PIECE_BYTES ? PIECE_BYTES : len - at;
 	barrier_var(n); /* the verifier has to see the bounds, not clang */
 	n = ((n - 1) & (PIECE_BYTES - 1)) + 1;
-	if (bpf_skb_load_bytes(skb, offset + at, bytes, n)) {
-		count_loss(WST_LOSS_LOAD);
+	if (!load_bytes(skb, further(offset, at), held_way(scan.direction, 0), scan.next_seq, bytes,
+			n))
 		return 0;
-	}
 	for (i = 0; i < PIECE_BYTES; i++) {
 		/* clang would test for i != n alone, which older verifiers do not take for a bound */
 		barrier_var(i);
@@ -112,8 +111,8 @@ __noinline int emit_chunk(struct __sk_buff *skb, u32 offset, u32 n, u32 head_off
 	event->len = n;
 	barrier_var(n);
 	n = ((n - 1) & (WST_HTTP_CHUNK_BYTES - 1)) + 1;
-	if (bpf_skb_load_bytes(skb, offset + done, event->data, n)) {
-		count_loss(WST_LOSS_LOAD);
+	if (!load_bytes(skb, further(offset, done), held_way(flags >> 8, 0),
+			note->scan.head_seq + event->offset, event->data, n)) {
 		event->len = 0;
 		event->flags |= WST_HTTP_CUT;
 	}
@@ -129,6 +128,16 @@ static __always_inline bool is_prefix(const u8 *bytes, u32 n, const char *word, 
 		if (i < n && bytes[i] != word[i])
 			return false;
 	return true;
+}
+
+/* The frames behind the head begin; some of them may have overtaken a part of it. */
+static __always_inline void start_walk(struct ws_walk *w, struct note *note, int from_client,
+				       int deflate)
+{
+	ws_walk_start(w, note->scan.next_seq, from_client, deflate);
+	if (note->flags & NOTE_HELD)
+		ws_walk_expect_held(w, note->held_end);
+	note->flags &= ~NOTE_HELD;
 }
 
 /*
@@ -147,10 +156,13 @@ static __always_inline void request_complete(struct __sk_buff *skb, struct bpf_s
 		return;
 	}
 	if (direction == WST_OUT)
-		ws_walk_start(&stream->walk[WST_OUT], note->scan.next_seq, 1, 0);
+		start_walk(&stream->walk[WST_OUT], note, 1, 0);
 	else
-		ws_walk_start(&stream->walk[WST_IN], note->scan.next_seq, 1, 0);
-	note->flags |= NOTE_WS_REQUEST;
+		start_walk(&stream->walk[WST_IN], note, 1, 0);
+	if (direction == WST_IN && !note->established_ns)
+		note->established_ns = bpf_ktime_get_boot_ns(); /* it came with the SYN (RFC 7413) */
+	note->flags &= ~NOTE_ASKED_OUT;
+	note->flags |= NOTE_WS_REQUEST | (direction == WST_OUT ? NOTE_ASKED_OUT : 0);
 	announce(ksk, note, packet_cookie(skb, sk));
 }
 
@@ -166,13 +178,13 @@ static __always_inline void response_complete(struct bpf_sock *sk, struct note *
 	note->flags &= ~NOTE_WS_REQUEST;
 	if (note->scan.direction == WST_OUT) {
 		if (status == 101)
-			ws_walk_start(&stream->walk[WST_OUT], note->scan.next_seq, 0, deflate);
+			start_walk(&stream->walk[WST_OUT], note, 0, deflate);
 		stream->walk[WST_IN].phase = status == 101 ? stream->walk[WST_IN].phase :
 							     WS_WALK_OFF;
 		stream->walk[WST_IN].options |= deflate ? WS_DEFLATE : 0;
 	} else {
 		if (status == 101)
-			ws_walk_start(&stream->walk[WST_IN], note->scan.next_seq, 0, deflate);
+			start_walk(&stream->walk[WST_IN], note, 0, deflate);
 		stream->walk[WST_OUT].phase = status == 101 ? stream->walk[WST_OUT].phase :
 							      WS_WALK_OFF;
 		stream->walk[WST_OUT].options |= deflate ? WS_DEFLATE : 0;
@@ -223,7 +235,7 @@ static __always_inline void scan_segment(struct __sk_buff *skb, struct bpf_sock 
 		return;
 	note->scan.emitted = 1;
 	for (i = 0; i < CHUNKS_MAX; i++)
-		if (!emit_chunk(skb, p->payload_offset + start,
+		if (!emit_chunk(skb, further(p->payload_offset, start),
 				note->scan.next_seq - p->seq - start, head_offset, flags | i << 16))
 			break;
 }
@@ -266,7 +278,8 @@ static __always_inline void begin_head(struct __sk_buff *skb, struct bpf_sock *s
 
 	if (answer && p->direction == note->scan.direction && !is_interim(&note->scan))
 		return; /* the client talks on before the answer */
-	if (!packet_load(skb, p->payload_offset, bytes, n))
+	n = ((n - 1) & 15) + 1;
+	if (!load_bytes(skb, p->payload_offset, held_way(p->direction, 0), p->seq, bytes, n))
 		return;
 	if (answer ? is_prefix(bytes, n, "HTTP/1.", 7) : is_prefix(bytes, n, "GET ", 4)) {
 		http_scan_start(&note->scan, p->seq, p->direction);
@@ -288,7 +301,7 @@ static __always_inline void begin_head(struct __sk_buff *skb, struct bpf_sock *s
 		note->flags |= NOTE_HTTP_SEEN;
 }
 
-__noinline int read_head(struct __sk_buff *skb, u32 direction, u32 offset, u32 seq, u32 len)
+__noinline int read_segment(struct __sk_buff *skb, u32 direction, u32 offset, u32 seq, u32 len)
 {
 	struct packet p = {
 		.seq = seq, .payload_offset = offset, .len = len, .direction = direction & 1

@@ -18,9 +18,10 @@ static __always_inline u64 mix(u64 hash, u64 word)
 	return hash ^ hash >> 29;
 }
 
-__noinline u64 packet_flow(struct __sk_buff *skb)
+__noinline u64 find_flow(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = packet_sock(skb);
+	struct note *note = sk ? packet_note(sk) : NULL;
 	struct sock *ksk = sk ? packet_kernel_sock(sk) : NULL;
 	struct wst_tuple tuple = {};
 	const u64 *words = (const u64 *)&tuple;
@@ -29,18 +30,22 @@ __noinline u64 packet_flow(struct __sk_buff *skb)
 
 	if (!ksk)
 		return 0;
+	if (note && note->flow)
+		return note->flow;
 	if (sk->state == TCP_LISTEN)
 		packet_tuple(skb, ksk, &tuple);
 	else
 		sock_tuple(ksk, &tuple);
 	for (i = 0; i < sizeof(tuple) / 8; i++)
 		hash = mix(hash, words[i]);
+	if (note && sk->state != TCP_LISTEN)
+		note->flow = hash;
 	return hash;
 }
 
 static __always_inline struct ws_cell *create_held_cell(struct __sk_buff *skb, u32 way, u32 seq)
 {
-	struct held_key key = { packet_flow(skb), ws_cell_number(seq), way };
+	struct held_key key = { find_flow(skb), ws_cell_number(seq), way };
 	struct ws_cell *cell = bpf_map_lookup_elem(&held, &key);
 
 	if (cell)
@@ -100,7 +105,8 @@ __noinline int hold_segment(struct __sk_buff *skb, u32 way, u32 offset, u32 seq,
 
 __noinline int held_run(struct __sk_buff *skb, u32 way, u32 seq)
 {
-	const struct ws_cell *cell = held_cell(skb, way, seq);
+	struct held_key key = held_key(skb, way, seq);
+	const struct ws_cell *cell = bpf_map_lookup_elem(&held, &key);
 
 	return cell ? ws_cell_run(cell, ws_cell_offset(seq)) : 0;
 }
@@ -108,7 +114,7 @@ __noinline int held_run(struct __sk_buff *skb, u32 way, u32 seq)
 __noinline int forget_held(struct __sk_buff *skb, u32 way, u32 from, u32 to)
 {
 	u32 cells = ws_cell_number(to - 1 - from + ws_cell_offset(from)) + 1, i;
-	struct held_key key = { packet_flow(skb), ws_cell_number(from), way };
+	struct held_key key = held_key(skb, way, from);
 
 	if (from == to)
 		return 0;

@@ -22,14 +22,19 @@ int hold_segment(struct __sk_buff *skb, u32 way, u32 offset, u32 seq, u32 len);
 int held_run(struct __sk_buff *skb, u32 way, u32 seq);
 /* What is held of [from, to) is of no use any more. */
 int forget_held(struct __sk_buff *skb, u32 way, u32 from, u32 to);
-/* Whose bytes the packet has: the same for the listener that a first one meets and for the socket. */
-u64 packet_flow(struct __sk_buff *skb);
+/*
+ * Whose bytes the packet has: the same for the listener that a first one meets and for the socket.
+ * To be called before anything that is held is asked for.
+ */
+u64 find_flow(struct __sk_buff *skb);
 
-static __always_inline struct ws_cell *held_cell(struct __sk_buff *skb, u32 way, u32 seq)
+static __always_inline struct held_key held_key(struct __sk_buff *skb, u32 way, u32 seq)
 {
-	struct held_key key = { packet_flow(skb), ws_cell_number(seq), way };
+	struct bpf_sock *sk = packet_sock(skb);
+	const struct note *note = sk ? packet_note(sk) : NULL;
+	struct held_key key = { note ? note->flow : 0, ws_cell_number(seq), way };
 
-	return bpf_map_lookup_elem(&held, &key);
+	return key;
 }
 
 /*
@@ -38,7 +43,7 @@ static __always_inline struct ws_cell *held_cell(struct __sk_buff *skb, u32 way,
  */
 static __always_inline bool held_copy(struct __sk_buff *skb, u32 way, u32 seq, void *to, u32 n)
 {
-	struct held_key key = { packet_flow(skb), ws_cell_number(seq), way };
+	struct held_key key = held_key(skb, way, seq);
 	struct ws_cell *cell = bpf_map_lookup_elem(&held, &key);
 
 	if (!cell || bpf_probe_read_kernel(to, n, cell->bytes + ws_cell_offset(seq)))

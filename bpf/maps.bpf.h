@@ -44,6 +44,10 @@ enum note_flag {
 	NOTE_HTTP_SEEN = 1 << 14, /* began like HTTP */
 	NOTE_ATTEMPT = 1 << 15, /* connect() was called, no SYN was sent yet; attempt is valid */
 	NOTE_ERROR_TOLD = 1 << 16, /* only where the kernel does not report errors, see compat.bpf.h */
+	NOTE_ASKED_OUT = 1 << 17, /* the WebSocket request went out */
+	NOTE_PLACED_IN = 1 << 18, /* next_seq[WST_IN] is known */
+	NOTE_PLACED_OUT = 1 << 19,
+	NOTE_HELD = 1 << 20, /* bytes up to held_end overtook a hole where a head is due */
 };
 
 /* Where a connect() under way goes. */
@@ -69,7 +73,10 @@ struct note {
 	u8 tls_alert[2]; /* 255: none */
 	u8 state_count;
 	u8 states[WST_STATE_HISTORY];
-	u8 pad[5];
+	u8 pad;
+	u32 next_seq[2]; /* while heads are looked for: of the next byte, by direction */
+	u32 held_end;
+	u64 flow; /* held_key.flow, once it was needed */
 };
 
 /*

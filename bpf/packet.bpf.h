@@ -59,7 +59,7 @@ static __always_inline bool packet_parse(struct __sk_buff *skb, struct packet *r
 	tcp = data + header;
 	if ((void *)(tcp + 1) > end)
 		return false;
-	ret->seq = bpf_ntohl(tcp->seq);
+	ret->seq = bpf_ntohl(tcp->seq) + tcp->syn; /* of the first byte of payload */
 	ret->ack = bpf_ntohl(tcp->ack_seq);
 	ret->window = bpf_ntohs(tcp->window);
 	ret->syn = tcp->syn;
@@ -98,17 +98,6 @@ static __always_inline void packet_tuple(struct __sk_buff *skb, const struct soc
 		return;
 	ret->local_port = bpf_ntohs(tcp->dest);
 	ret->remote_port = bpf_ntohs(tcp->source);
-}
-
-/* 1 to 16 bytes; n outside is clamped in a way that every verifier since 5.x can follow. */
-static __always_inline bool packet_load(struct __sk_buff *skb, u32 offset, u8 ret[16], u32 n)
-{
-	n = ((n - 1) & 15) + 1;
-	if (bpf_skb_load_bytes(skb, offset, ret, n)) {
-		count_loss(WST_LOSS_LOAD);
-		return false;
-	}
-	return true;
 }
 
 #endif

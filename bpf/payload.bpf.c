@@ -7,6 +7,7 @@
 #include "held.bpf.h"
 
 #define PASS 1
+#define HEAD_LINES (WST_HTTP_HEAD_BYTES / WS_LINE_BYTES)
 #define TURN_TRIES 100 /* a few microseconds */
 #define WALK_CALLS 256 /* x 128 steps: more than 64 KiB of the smallest frames */
 
@@ -198,6 +199,23 @@ static __always_inline bool may_hold_head(struct bpf_sock *sk)
 	return note && !(note->flags & NOTE_NOT_HTTP);
 }
 
+static __always_inline void read_held(struct __sk_buff *skb, u32 direction)
+{
+	u32 i;
+
+	for (i = 0; i < HEAD_LINES; i++)
+		if (!read_held_line(skb, direction))
+			break;
+}
+
+static __always_inline void look_for_head(struct __sk_buff *skb, const struct packet *p)
+{
+	if (p->direction == WST_OUT && find_early_head(skb))
+		read_held(skb, WST_IN);
+	if (read_head(skb, p->direction, p->payload_offset, p->seq, p->len))
+		read_held(skb, p->direction);
+}
+
 static __always_inline void note_segment(struct __sk_buff *skb, struct stream *stream,
 					 const struct packet *p)
 {
@@ -228,8 +246,12 @@ static __always_inline int on_packet(struct __sk_buff *skb, u8 direction)
 		return PASS;
 	if (!packet_parse(skb, &p))
 		return PASS;
-	if (direction == WST_IN && p.syn && sk->state == TCP_LISTEN) {
-		on_syn(skb, sk);
+	if (direction == WST_IN && sk->state == TCP_LISTEN) {
+		if (p.syn)
+			on_syn(skb, sk);
+		/* of a connection whose socket does not exist yet: head_order.bpf.c finds it */
+		if (p.len && p.len <= WST_HTTP_HEAD_BYTES)
+			hold_segment(skb, held_way(WST_IN, 0), p.payload_offset, p.seq, p.len);
 		return PASS;
 	}
 	stream = packet_stream(sk);
@@ -238,7 +260,7 @@ static __always_inline int on_packet(struct __sk_buff *skb, u8 direction)
 	if (!p.len)
 		return PASS;
 	if ((!stream || wants_head(stream, direction)) && may_hold_head(sk)) {
-		read_head(skb, direction, p.payload_offset, p.seq, p.len);
+		look_for_head(skb, &p);
 		/* the head may have been followed by frames in this very segment */
 		stream = packet_stream(sk);
 		if (stream)

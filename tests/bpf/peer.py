@@ -6,12 +6,14 @@
 
 c.STEP is done by the client, s.STEP by the server, which is another process. A step ends before the next begins.
 
-    listen[=ADDRESS[,BACKLOG]]  connect[=ADDRESS]  wire[=FIRST_SEQUENCE_NUMBER]  tun
+    listen[=ADDRESS[,BACKLOG]]  connect[=ADDRESS]  tun
+    wire[=FIRST_SEQUENCE_NUMBER[,late]]         late: its last ACK never comes
+    fastopen                    connects with the request in the SYN
     request[=PATH[|HEADER...]]  response[=STATUS[|HEADER...]]  handshake
     X.text=BYTES  X.ping=BYTES  X.close=CODE[,REASON]  X.raw=HEX  X.ascii=TEXT ...
     X.hold ... X.flush          what lies between goes out in one call
     X.cut=1,2,3                 the next call is cut into segments of these sizes
-    c.segments=0-10,5-20        (wire only) held bytes as segments
+    c.segments=0-10,5-20,20-    (wire only) held bytes as segments
     s.worker  s.pass            another process goes on in the server's place
     kill=SIGNAL                 the client kills the server
     pause=MS  sync=FILE         FILE appears, and its disappearance is waited for
@@ -184,12 +186,22 @@ class Play:
         self.tun = open_tun()
         enter_netns(self.client_netns)
 
-    def do_wire(self, isn):
+    def do_wire(self, argument):
+        isn, _, late = argument.partition(",")
         self.do_tun("")
         self.do_listen("198.18.1.1")
         self.wire = Wire(self.tun, self.port, int(isn or "1000", 0))
-        self.wire.connect()
+        self.wire.connect(acknowledge=not late)
+        if not late:
+            self.s.call("accept")
+
+    def do_fastopen(self, _):
+        self.key = websocket.new_key()
+        data = websocket.request("/chat", self.key)
+        self.local.fast_open(SERVER_ADDRESS, data)
         self.s.call("accept")
+        time.sleep(0.05)
+        say("request " + self.local.fast_open_result())
 
     def do_request(self, argument):
         path, *more = argument.split("|")

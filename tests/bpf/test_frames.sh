@@ -93,6 +93,41 @@ test_out_of_order_header() {
 			.legs[0].websocket.frames_in == 8'
 }
 
+ONE_FRAME='.close.from_client.code == 1000 and .session.path == "/chat" and .legs[0].websocket.synchronised and
+	.legs[0].websocket.frames_in'
+
+test_out_of_order_request() {
+	tracing && talk wire c.hold request c.segments=80-120,120-,30-80,0-30 response c.read_head c.text=5 \
+		"${WIRE_BYE[@]}" &&
+		expect session_end "$ONE_FRAME == 2"
+}
+
+# The client does not wait for the 101, and its frames overtake the request.
+test_frames_overtake_the_request() {
+	tracing && talk wire c.hold request c.text=5 c.text=300 c.ping=3 c.segments=195-,20-195,0-20 response \
+		c.read_head c.text=5 "${WIRE_BYE[@]}" &&
+		expect session_end "$ONE_FRAME == 5"
+}
+
+# The first bytes of a connection meet its listener.
+test_request_in_place_of_the_last_ack() {
+	tracing && talk wire=1000,late request s.accept response c.read_head c.text=5 "${WIRE_BYE[@]}" &&
+		expect session_end "$ONE_FRAME == 2"
+}
+
+test_end_of_request_in_place_of_the_last_ack() {
+	tracing && talk wire=0xfffffff0,late c.hold request c.segments=60-,0-60 s.accept response c.read_head c.text=5 \
+		"${WIRE_BYE[@]}" &&
+		expect session_end "$ONE_FRAME == 2"
+}
+
+test_request_in_the_syn() {
+	local always=net.ipv4.tcp_fastopen=1543 # both roles, without a cookie, all listeners
+	tracing && talk c.sysctl=$always s.sysctl=$always listen fastopen response c.read_head c.text=5 s.text=6 \
+		"${BYE[@]}" && peer_said "accepted with the SYN" &&
+		expect session_end '.close.clean and (.legs | map(.websocket.frames_in + .websocket.frames_out)) == [4, 4]'
+}
+
 test_illegal_frame_from_the_client() {
 	tracing && talk wire "${WIRE_HELLO[@]}" c.raw=810568656c6c6f s.close=1002 s.end c.drain c.fin pause=50 &&
 		expect_cause session.protocol_error '.close.from_server.code == 1002'

@@ -92,14 +92,16 @@ class Wire:
                 raise SystemExit("wire: the other end did not answer")
             self.absorb(packet)
 
-    def connect(self):
+    def connect(self, acknowledge=True):
+        """Without the last ACK, the first payload takes its place."""
         self.packet(SYN, self.next)
         packet = self.next_packet(PACKET_SECONDS)
         if packet is None or packet[0] & (SYN | ACK) != SYN | ACK:
             raise SystemExit("wire: no SYN-ACK: %r" % (packet,))
         self.seen = (packet[1] + 1) & 0xFFFFFFFF
         self.next += 1
-        self.packet(ACK, self.next)
+        if acknowledge:
+            self.packet(ACK, self.next)
 
     def send(self, data):
         for at in range(0, len(data), 1400):
@@ -109,8 +111,9 @@ class Wire:
         time.sleep(0.01)
 
     def segments(self, data, ranges):
-        """Sends ranges of data, "0-10,5-20", in this order."""
-        for first, last in (map(int, r.split("-")) for r in ranges.split(",")):
+        """Sends ranges of data, "0-10,5-20,20-", in this order."""
+        for first, last in (r.split("-") for r in ranges.split(",")):
+            first, last = int(first), int(last or len(data))
             self.packet(PSH | ACK, self.next + first, data[first:last])
             time.sleep(0.01)
         self.next = (self.next + len(data)) & 0xFFFFFFFF
