@@ -12,7 +12,6 @@ const FORM = 'how the side that pings gives up (FIN, RST by SO_LINGER) does not 
 
 const OPEN = {
   'no-route': 'ENETUNREACH of connect() is the decisive fact, so it may be high',
-  'limit-conn': 'the 503 is of the proxy itself, there is no backend leg',
   'aiohttp-heartbeat': 'the last frame is a ping that was acknowledged and not answered, but half a second is too short for the rule',
   'daphne-ping-timeout': FORM,
   'tomcat-idle': 'Close 1001 by the server after the same silence, whose reason says so: no normal end',

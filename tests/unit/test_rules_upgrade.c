@@ -351,3 +351,31 @@ TEST(rules_upgrade, wrong_accept_that_nobody_minds)
 	check_cause(&st, "session.closed_without_close_frame", CONFIDENCE_HIGH);
 	story_done(&st);
 }
+
+static void answers_503_itself(struct story *st, const char *comm)
+{
+	story_begin(st, STORY_DIRECT);
+	story_answered(st, 503);
+	snprintf(st->parts[STORY_SERVER_LEG].owner.comm, WST_COMM_LEN, "%s", comm);
+	story_verdict(st);
+}
+
+/* What a 503 of its own means depends on the proxy, and without more nothing is sure. */
+TEST(rules_upgrade, proxies_that_answer_503_themselves)
+{
+	struct story st;
+
+	answers_503_itself(&st, "nginx");
+	CHECK_STR(verdict_cause_id(&st.v), "upgrade.rate_limited");
+	CHECK_EQ(st.v.confidence, CONFIDENCE_MEDIUM);
+	story_done(&st);
+	answers_503_itself(&st, "haproxy");
+	CHECK_STR(verdict_cause_id(&st.v), "upgrade.unavailable");
+	CHECK_EQ(st.v.confidence, CONFIDENCE_MEDIUM);
+	CHECK_STR(st.v.alternatives[0], "upgrade.rate_limited");
+	story_done(&st);
+	answers_503_itself(&st, "chat-server");
+	CHECK_STR(verdict_cause_id(&st.v), "upgrade.unavailable");
+	CHECK_EQ(st.v.confidence, CONFIDENCE_HIGH);
+	story_done(&st);
+}

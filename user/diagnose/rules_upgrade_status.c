@@ -7,9 +7,43 @@
 #include "diagnose/evidence.h"
 #include "diagnose/format.h"
 #include "diagnose/names.h"
+#include "diagnose/timeouts.h"
+
+/* More of one address are those of a load balancer, not of one client. */
+#define OF_ONE_CLIENT 32
+
+/*
+ * A 503 of a proxy that says 502 of backends, given without asking one: nginx means a limit by it,
+ * or an administrator's `return 503`. Sure is the former if the client has sessions already; their
+ * legs to the backend are seen, so one to it would have been seen here (behind TLS it is not).
+ */
+static enum confidence limited_by_proxy(const struct facts *f, struct evidence *ev)
+{
+	const struct conn *gateway = session_gateway_leg(f->session);
+	const struct known_proxy *proxy = gateway ? known_proxy_find(gateway->owner->comm) : NULL;
+	char address[FORMAT_ADDRESS], count[FORMAT_COUNT];
+	unsigned int others;
+
+	if (!proxy || !proxy->limits_with_503 || facts_failed_upstream(f) || f->server != gateway ||
+	    gateway->handshake.status != 503)
+		return CONFIDENCE_NONE;
+	others = track_open_from(f->track, gateway, gateway->handshake.response_ns);
+	evidence_answer(ev, f);
+	evidence_add(
+		ev, "no_backend_leg", 0,
+		"%s answered by itself: no backend was asked, and it gives 502 for one that fails",
+		proxy->product);
+	if (others)
+		evidence_add(ev, "client_sessions", 0, "%s has %s open there already",
+			     format_address(address, gateway->tuple.remote),
+			     format_count(count, others, "other session"));
+	return others && others <= OF_ONE_CLIENT ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+}
 
 static enum confidence rate_limited(const struct facts *f, struct evidence *ev)
 {
+	if (f->answer.status == 503)
+		return limited_by_proxy(f, ev);
 	if (f->answer.status != 429)
 		return CONFIDENCE_NONE;
 	evidence_answer(ev, f);
@@ -87,12 +121,17 @@ static enum confidence gateway_timeout(const struct facts *f, struct evidence *e
 	return from_gateway(f, ev, 504);
 }
 
+/* A proxy gives it for backends that it has given up, for limits, for a full queue. */
 static enum confidence unavailable(const struct facts *f, struct evidence *ev)
 {
+	const struct conn *gateway = session_gateway_leg(f->session);
+	bool by_proxy = f->answer.by != BY_SERVER ||
+			(gateway && known_proxy_find(gateway->owner->comm));
+
 	if (f->answer.status != 503)
 		return CONFIDENCE_NONE;
 	evidence_answer(ev, f);
-	return f->answer.by == BY_SERVER ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+	return by_proxy ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH;
 }
 
 static enum confidence server_error(const struct facts *f, struct evidence *ev)
@@ -119,8 +158,9 @@ static const struct rule rules[] = {
 		.retry = RETRY_BACKOFF,
 		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
 		.at = AT_UPGRADE,
+		.alternatives = { "upgrade.unavailable" },
 		.flags = RULE_QUOTES,
-		.summary = "{answerer} limits the rate of connections: HTTP 429",
+		.summary = "{answerer} limits the connections of its clients: HTTP {status}",
 		.user_message = "Too many connections from your network. Please try again in a minute.",
 		.steps = {
 			"Does the client reconnect without a pause? Let it back off, with jitter.",
@@ -165,6 +205,7 @@ static const struct rule rules[] = {
 		.retry = RETRY_BACKOFF,
 		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
 		.at = AT_UPGRADE,
+		.alternatives = { "upgrade.rate_limited", "upgrade.bad_gateway" },
 		.flags = RULE_QUOTES,
 		.summary = "{answerer} says that the service is unavailable: HTTP 503",
 		.user_message = "The chat service is overloaded or under maintenance. Please try again in a moment.",

@@ -47,6 +47,8 @@ struct known_proxy {
 	const char *idle_knob; /* how to set the idle timeout; a sentence's object */
 	const char *shutdown_knob; /* how long old workers may live after a reload */
 	bool no_lifetime; /* it limits silences only, never ages */
+	/* its own 503 is a limit that was met: backends that fail are a 502 or 504 to it */
+	bool limits_with_503;
 };
 
 /* NULL: no proxy that is known. */

@@ -272,6 +272,29 @@ uint64_t track_next_due_ns(const struct track *t)
 	return !due_ns || (incident_ns && incident_ns < due_ns) ? incident_ns : due_ns;
 }
 
+static bool same_ends(const struct wst_tuple *a, const struct wst_tuple *b)
+{
+	return a->local_port == b->local_port && a->netns == b->netns &&
+	       !memcmp(a->local, b->local, sizeof(a->local)) &&
+	       !memcmp(a->remote, b->remote, sizeof(a->remote));
+}
+
+unsigned int track_open_from(const struct track *t, const struct conn *c, uint64_t ts_ns)
+{
+	const struct session *s = t->sessions.newest;
+	unsigned int count = 0;
+
+	for (int i = 0; s && i < LOOK_AT_SESSIONS; s = s->older, i++) {
+		if (!s->opened_ns || s->opened_ns > ts_ns || s->hop_count < 2 ||
+		    (s->ended_ns && s->ended_ns < ts_ns))
+			continue;
+		for (unsigned int leg = 0; leg < s->leg_count && s->hop[leg] == 0; leg++)
+			count += conn_is_server_side(s->legs[leg]) &&
+				 same_ends(&s->legs[leg]->tuple, &c->tuple);
+	}
+	return count;
+}
+
 const struct host_facts *track_host(const struct track *t)
 {
 	return &t->host;
