@@ -158,6 +158,15 @@ def make_recording():
     write("recording", "long-header", header[:12] + struct.pack("<I", 100) + header[16:] + b"\0" * 36 + tick)
 
 
+def make_arguments():
+    for name, line in (
+            ("nothing", ""), ("help", "--help"), ("trace", "trace --all --port 80,443 --format text --duration 1.5 --count 3"),
+            ("record", "record --buffer-mib 32 -- -file"), ("replay", "replay - --output=x"), ("explain", "explain 1006"),
+            ("cause", "explain session.proces_killed"), ("causes", "causes --format json"), ("demo", "demo --cgroup /sys --btf /x"),
+            ("short", "trace -v -p 1 -f json"), ("unknown", "trase --prot 1"), ("numbers", "trace --port 65536 --count 18446744073709551616")):
+        write("arguments", name, "\n".join(line.split()).encode())
+
+
 def main():
     global CORPUS
     if len(sys.argv) not in (2, 3):
@@ -166,6 +175,7 @@ def main():
     make_walk()
     make_http()
     make_recording()
+    make_arguments()
     make_pipeline(sys.argv[1])
 
 
