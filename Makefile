@@ -8,7 +8,7 @@
 #
 # A flavour is one way to compile the same sources: dynamic, static, unit (sanitizers), fuzz.
 
-VERSION := 0.1.0
+VERSION := $(shell sed -n 's/^\#define WSTRACE_VERSION "\(.*\)"/\1/p' user/config/version.h)
 
 BUILD  ?= build
 PREFIX ?= /usr/local
