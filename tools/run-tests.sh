@@ -37,6 +37,11 @@ find_command() {
 	return 1
 }
 
+# Of this process group. A zombie is none: some first process of a container does not reap what it inherits.
+has_processes() {
+	ps -e -o pgid=,stat= | awk -v group="$1" '$1 == group && $2 !~ /^Z/ { found = 1 } END { exit !found }'
+}
+
 # Job control gives the suite a process group of its own, which can be ended as one, and leaves
 # SIGINT as it is (a plain background job ignores it, and so would every wstrace it starts).
 # The log is followed instead of piped: a daemon that a suite left behind would hold a pipe open.
@@ -52,7 +57,10 @@ run_suite() {
 	local tail=$!
 	wait "$running" || status=$?
 	wait "$tail" || true
-	if kill -TERM -- "-$running" 2>/dev/null; then remark="left processes behind"; fi
+	if has_processes "$running"; then
+		remark="left processes behind"
+		kill -TERM -- "-$running" 2>/dev/null || true
+	fi
 	running=
 	return "$status"
 }
