@@ -151,6 +151,19 @@ engine_sweep() {
 		while read -r cgroup; do rmdir "$cgroup" 2>/dev/null || true; done
 }
 
+# What runs left behind that were killed: their pid is in the folder's name. Their engines ended with them.
+engine_sweep_killed() {
+	local folder pid containers
+	CGROUPS_BEFORE=$(engine_cgroups)
+	for folder in "${TMPDIR:-/tmp}"/wstrace-sidecar.*.*; do
+		pid=${folder#*/wstrace-sidecar.}
+		if [ ! -d "$folder" ] || [ -e "/proc/${pid%%.*}" ]; then continue; fi
+		mapfile -t containers < <(ls "$folder/data/containers" 2>/dev/null)
+		engine_sweep none "${containers[@]}"
+		rm -rf --one-file-system "$folder"
+	done
+}
+
 processes_in_mount_namespace() {
 	local proc
 	for proc in /proc/[0-9]*; do

@@ -238,7 +238,8 @@ trap 'exit 130' INT TERM HUP
 for tool in mmdebstrap nsenter setpriv unshare ip go python3; do
 	command -v "$tool" >/dev/null || fail "$tool is missing: run tools/setup.sh test"
 done
-STATE=$(mktemp -d "${TMPDIR:-/tmp}/wstrace-sidecar.XXXXXX")
+engine_sweep_killed
+STATE=$(mktemp -d "${TMPDIR:-/tmp}/wstrace-sidecar.$$.XXXXXX")
 cp -r "$TOP/tools/deploy" "$STATE/deploy"
 
 # Two cores, two systems; nothing to do when they are there.
