@@ -32,7 +32,7 @@ SKEL    := $(BUILD)/wstrace.skel.h
 # `make demo` and `make test` start on a bare machine: everything that is built waits for the
 # packages. So nothing below may ask the compiler or pkg-config while the Makefile is read; the
 # variables that do are expanded in recipes.
-SETUP_GROUP := $(if $(filter test,$(MAKECMDGOALS)),all,$(if $(filter demo,$(MAKECMDGOALS)),build))
+SETUP_GROUP := $(if $(filter test,$(MAKECMDGOALS)),all,$(if $(filter bench,$(MAKECMDGOALS)),bench,$(if $(filter demo,$(MAKECMDGOALS)),build)))
 SETUP := $(if $(SETUP_GROUP),setup-$(SETUP_GROUP))
 
 Q   := $(if $(filter 1,$(V)),,@)
@@ -108,7 +108,7 @@ SHARED_SRCS := $(filter-out tests/unit/main.c tests/unit/test_%,$(UNIT_SRCS))
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/*.c))
 FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(filter tests/fuzz/fuzz_%,$(FUZZ_SRCS)))
 # Programs of the other suites: tests/SUITE/NAME.c with a main() is build/tests/SUITE/NAME
-SUITE_SRCS   := $(sort $(wildcard $(patsubst %,tests/%/*.c,$(filter-out unit fuzz,$(ALL_SUITES)))))
+SUITE_SRCS   := $(sort $(wildcard $(patsubst %,tests/%/*.c,$(filter-out unit fuzz,$(ALL_SUITES)) bench)))
 PROGRAM_SRCS := $(shell grep -l '^int main\b' $(SUITE_SRCS) /dev/null)
 PROGRAMS     := $(PROGRAM_SRCS:%.c=$(BUILD)/%)
 
@@ -252,6 +252,10 @@ lab: $(call needs,lab) ## the whole lab of real failures (as root), or SCENARIO=
 fuzz: $(FUZZ_BINS) ## fuzz for real, FUZZ_SECONDS=60 for each target
 	$(Q)WSTRACE_BUILD='$(abspath $(BUILD))' tools/run-fuzz.sh fuzz $(FUZZ_SECONDS)
 
+.PHONY: bench
+bench: $(call needs,bench) ## measure what wstrace costs, beside other tools (as root, installs them; minutes)
+	$(Q)WSTRACE='$(abspath $(WSTRACE))' WSTRACE_BUILD='$(abspath $(BUILD))' node tests/bench/run.js $(BENCH)
+
 .PHONY: veristat
 veristat: $(BUILD)/tests/vm/verifier_cost ## verifier cost on this kernel beside the recorded one (as root; UPDATE=1 records)
 	$(Q)WSTRACE_BUILD='$(abspath $(BUILD))' tools/veristat.sh $(if $(UPDATE),update)
@@ -277,9 +281,9 @@ install: $(WSTRACE) $(BUILD)/wstrace.1 ## install below $(DESTDIR)$(PREFIX)
 	install -D -m 644 $(BUILD)/wstrace.1 '$(DESTDIR)$(PREFIX)/share/man/man1/wstrace.1'
 	install -D -m 644 LICENSE '$(DESTDIR)$(PREFIX)/share/doc/wstrace/LICENSE'
 
-.PHONY: setup setup-build setup-all
+.PHONY: setup setup-build setup-bench setup-all
 setup: setup-all ## install packages for building and testing (Debian 12, as root)
-setup-build setup-all: setup-%:
+setup-build setup-bench setup-all: setup-%:
 	$(Q)tools/setup.sh $*
 
 .PHONY: clean

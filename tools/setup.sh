@@ -5,7 +5,8 @@
 #
 #   tools/setup.sh build    compilers and libraries: enough for `make` and `make demo`
 #   tools/setup.sh test     what the test suites use: real servers, a browser, checkers
-#   tools/setup.sh all      both (the default)
+#   tools/setup.sh bench    compilers, libraries, and the tools that `make bench` measures beside wstrace
+#   tools/setup.sh all      build and test (the default)
 #
 # Safe to run again: when everything is there it asks dpkg once and does nothing.
 # It starts no service, and leaves none that would start at the next boot.
@@ -34,6 +35,9 @@ TEST_PACKAGES=(
 	ca-certificates
 )
 UML_PACKAGES=(user-mode-linux) # on x86 alone: a kernel that cannot be traced
+BENCH_PACKAGES=(
+	iproute2 procps tcpdump tshark bpftrace libbpf-tools
+)
 NODE_PACKAGES=(nodejs npm)
 NODE_MAJOR_MIN=18
 
@@ -53,9 +57,14 @@ node_is_recent() {
 # conflict with it.
 wanted_packages() {
 	if [ "$1" != test ]; then printf '%s\n' "${BUILD_PACKAGES[@]}"; fi
-	if [ "$1" = build ]; then return; fi
-	printf '%s\n' "${TEST_PACKAGES[@]}"
-	if [ "$(uname -m)" = x86_64 ]; then printf '%s\n' "${UML_PACKAGES[@]}"; fi
+	case $1 in
+	build) return ;;
+	bench) printf '%s\n' "${BENCH_PACKAGES[@]}" ;;
+	*)
+		printf '%s\n' "${TEST_PACKAGES[@]}"
+		if [ "$(uname -m)" = x86_64 ]; then printf '%s\n' "${UML_PACKAGES[@]}"; fi
+		;;
+	esac
 	node_is_recent || printf '%s\n' "${NODE_PACKAGES[@]}"
 }
 
@@ -142,14 +151,14 @@ install_node_modules() {
 
 group=${1:-all}
 case $group in
-build | test | all) ;;
+build | test | bench | all) ;;
 *)
-	echo "usage: tools/setup.sh [build|test|all]" >&2
+	echo "usage: tools/setup.sh [build|test|bench|all]" >&2
 	exit 2
 	;;
 esac
 install_packages "$group"
-if [ "$group" != build ]; then
+if [ "$group" = test ] || [ "$group" = all ]; then
 	install_node_modules tests/e2e
 	install_node_modules tests/lab
 fi
