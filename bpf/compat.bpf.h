@@ -193,6 +193,19 @@ static __always_inline struct note *packet_note_create(struct bpf_sock *sk)
 	return compat_add_note((u64)bpf_skc_to_tcp_sock(sk));
 }
 
+/* Nothing about the socket will be told. */
+static __always_inline void packet_forget(struct bpf_sock *sk)
+{
+	u64 address;
+
+	if (targ_sock_helpers) {
+		bpf_sk_storage_delete(&notes, sk);
+		return;
+	}
+	address = (u64)bpf_skc_to_tcp_sock(sk);
+	bpf_map_delete_elem(&notes_by_address, &address);
+}
+
 static __always_inline struct stream *packet_stream(struct bpf_sock *sk)
 {
 	u64 address;

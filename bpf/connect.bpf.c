@@ -320,12 +320,14 @@ int handle_tcp_retransmit_skb(u64 *ctx)
 SEC("tp_btf/tcp_rcv_space_adjust")
 int handle_tcp_rcv_space_adjust(u64 *ctx)
 {
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct note *note = sock_note((void *)ctx[0]);
 	struct sock *sk = (struct sock *)ctx[0];
+	u32 tgid;
 
-	if (!note || (note->owner.tgid == tgid && !(note->flags & NOTE_INHERITED)) ||
-	    !sock_in_process(sk))
+	if (!note)
+		return 0;
+	tgid = bpf_get_current_pid_tgid() >> 32;
+	if ((note->owner.tgid == tgid && !(note->flags & NOTE_INHERITED)) || !sock_in_process(sk))
 		return 0;
 	note->flags &= ~NOTE_INHERITED;
 	if (note->owner.tgid == tgid)

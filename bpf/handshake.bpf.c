@@ -61,7 +61,7 @@ __noinline int scan_piece(struct __sk_buff *skb, u32 offset, u32 seq, u32 len)
  */
 __noinline int body_names_session(struct __sk_buff *skb, u32 offset, u32 len)
 {
-	u8 bytes[PIECE_BYTES];
+	u8 bytes[PIECE_BYTES] = {};
 	u64 window = 0;
 	u32 i, n = len > PIECE_BYTES ? PIECE_BYTES : len;
 
@@ -301,6 +301,14 @@ static __always_inline void begin_head(struct __sk_buff *skb, struct bpf_sock *s
 		note->flags |= NOTE_HTTP_SEEN;
 }
 
+/* Without its note the socket costs nothing but the question for it. */
+static __always_inline bool is_of_no_interest(const struct note *note)
+{
+	return (note->established_ns || note->flags & NOTE_MIDSTREAM) &&
+	       note->flags & NOTE_NOT_HTTP &&
+	       !(note->flags & (NOTE_CHAT_PORT | NOTE_ANNOUNCED | NOTE_LISTENER));
+}
+
 __noinline int read_segment(struct __sk_buff *skb, u32 direction, u32 offset, u32 seq, u32 len)
 {
 	struct packet p = {
@@ -315,5 +323,7 @@ __noinline int read_segment(struct __sk_buff *skb, u32 direction, u32 offset, u3
 		continue_head(skb, sk, note, &p);
 	else
 		begin_head(skb, sk, note, &p);
+	if (is_of_no_interest(note))
+		packet_forget(sk);
 	return 0;
 }

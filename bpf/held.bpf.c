@@ -161,7 +161,7 @@ __noinline int walk_held_some(struct __sk_buff *skb, u32 direction)
 		n = held_run(skb, held_way(direction, w->hole), seq);
 		if (n <= 0)
 			return 0;
-		walk_frames(skb, direction, FROM_HELD, seq, n);
+		walk_frame(skb, direction, FROM_HELD, seq, n);
 	}
 	return 1;
 }

@@ -18,6 +18,7 @@
 
 /* Set by user space before loading. */
 extern const volatile __u8 targ_ports[8192]; /* bitmap of chat ports */
+extern const volatile __u32 targ_port_min, targ_port_max; /* of those in targ_ports */
 extern const volatile bool targ_only_chat_ports;
 extern const volatile __u32 targ_self_tgid;
 extern const volatile bool targ_mark_victim_task;

@@ -8,6 +8,7 @@
 
 #define PASS 1
 #define HEAD_LINES (WST_HTTP_HEAD_BYTES / WS_LINE_BYTES)
+#define MS_NS 1000000ull
 #define TURN_TRIES 100 /* a few microseconds */
 #define WALK_CALLS 256 /* x 128 steps: more than 64 KiB of the smallest frames */
 
@@ -15,9 +16,10 @@
  * A SYN that meets a full accept queue is dropped without a word (tcp_conn_request): the one place
  * where it can be seen.
  */
-static __always_inline void on_syn(struct __sk_buff *skb, struct bpf_sock *sk)
+static __always_inline void on_syn(struct __sk_buff *skb)
 {
-	struct sock *ksk = packet_kernel_sock(sk);
+	struct bpf_sock *sk = packet_sock(skb);
+	struct sock *ksk = sk ? packet_kernel_sock(sk) : NULL;
 	struct wst_backlog_event *event;
 	struct note *note;
 	u32 queued, limit;
@@ -44,7 +46,7 @@ static __always_inline void on_syn(struct __sk_buff *skb, struct bpf_sock *sk)
 
 static __always_inline u32 silence_since(u64 last_ns, u64 now_ns)
 {
-	return last_ns && now_ns > last_ns ? (now_ns - last_ns) / 1000000 : 0;
+	return last_ns && now_ns > last_ns ? (now_ns - last_ns) / MS_NS : 0;
 }
 
 static __always_inline void raise_to(u32 *longest, u32 value)
@@ -63,8 +65,13 @@ static __always_inline void note_payload(struct stream *stream, struct ws_walk *
 	struct wst_walk_facts *facts = &w->facts;
 	u64 now_ns = stream->last_segment_ns[p->direction & 1];
 	u64 last_ns = facts->last_payload_ns;
-	u32 pause_ms = silence_since(last_ns, now_ns), silence_ms;
+	u32 pause_ms, silence_ms;
 
+	if (now_ns < last_ns + MS_NS && !other->facts.silence_ms) { /* spares the divisions */
+		facts->last_payload_ns = now_ns;
+		return;
+	}
+	pause_ms = silence_since(last_ns, now_ns);
 	if (last_ns < other->facts.last_payload_ns)
 		last_ns = other->facts.last_payload_ns;
 	silence_ms = silence_since(last_ns, now_ns);
@@ -140,16 +147,19 @@ static __always_inline void end_turn(struct __sk_buff *skb, struct stream *strea
 }
 
 static __always_inline void walk_segment(struct __sk_buff *skb, struct stream *stream,
-					 const struct packet *p)
+					 const struct packet *p, u64 now_ns)
 {
 	struct ws_walk *w = p->direction == WST_OUT ? &stream->walk[WST_OUT] :
 						      &stream->walk[WST_IN];
 	enum ws_entry entry;
+	int more;
 	u32 i;
 
 	entry = ws_walk_enter(w, p->seq, p->len);
 	if (entry == WS_ENTRY_WALK) {
-		for (i = 0; i < WALK_CALLS; i++)
+		more = walk_step(skb, stream, p->direction, p->payload_offset, p->seq, p->len,
+				 now_ns);
+		for (i = 0; more && i < WALK_CALLS; i++)
 			if (!walk_frames(skb, p->direction, p->payload_offset, p->seq, p->len))
 				break;
 		if (i == WALK_CALLS)
@@ -164,11 +174,11 @@ static __always_inline void walk_segment(struct __sk_buff *skb, struct stream *s
 }
 
 static __always_inline void on_frames(struct __sk_buff *skb, struct stream *stream,
-				      const struct packet *p)
+				      const struct packet *p, u64 now_ns)
 {
 	if (p->direction == WST_OUT) {
 		note_payload(stream, &stream->walk[WST_OUT], &stream->walk[WST_IN], p);
-		walk_segment(skb, stream, p);
+		walk_segment(skb, stream, p, now_ns);
 		return;
 	}
 	note_payload(stream, &stream->walk[WST_IN], &stream->walk[WST_OUT], p);
@@ -176,7 +186,7 @@ static __always_inline void on_frames(struct __sk_buff *skb, struct stream *stre
 		defer_segment(skb, stream, p);
 		return;
 	}
-	walk_segment(skb, stream, p);
+	walk_segment(skb, stream, p, now_ns);
 	end_turn(skb, stream);
 }
 
@@ -192,10 +202,8 @@ static __always_inline bool wants_head(const struct stream *stream, u8 direction
 	return w->phase == WS_WALK_OFF || (w->phase == WS_WALK_HUNT && w->options & WS_WALK_BEFORE);
 }
 
-static __always_inline bool may_hold_head(struct bpf_sock *sk)
+static __always_inline bool may_hold_head(const struct note *note)
 {
-	const struct note *note = packet_note(sk);
-
 	return note && !(note->flags & NOTE_NOT_HTTP);
 }
 
@@ -217,9 +225,8 @@ static __always_inline void look_for_head(struct __sk_buff *skb, const struct pa
 }
 
 static __always_inline void note_segment(struct __sk_buff *skb, struct stream *stream,
-					 const struct packet *p)
+					 const struct packet *p, u64 now_ns)
 {
-	u64 now_ns = bpf_ktime_get_boot_ns();
 	u32 segment = skb->gso_size;
 
 	stream->last_segment_ns[p->direction & 1] = now_ns;
@@ -233,42 +240,62 @@ static __always_inline void note_segment(struct __sk_buff *skb, struct stream *s
 			      segment && segment < p->len ? segment : p->len, now_ns);
 }
 
+/* Of a socket that has a stream or a note. */
+static __always_inline void on_segment(struct __sk_buff *skb, struct bpf_sock *sk,
+				       struct stream *stream, const struct packet *p)
+{
+	u64 now_ns;
+
+	if (p->len && (!stream || wants_head(stream, p->direction)) &&
+	    may_hold_head(packet_note(sk))) {
+		look_for_head(skb, p);
+		/* the head may have been followed by frames in this very segment */
+		stream = packet_stream(sk);
+	}
+	if (!stream)
+		return;
+	now_ns = bpf_ktime_get_boot_ns();
+	note_segment(skb, stream, p, now_ns);
+	if (p->len)
+		on_frames(skb, stream, p, now_ns);
+}
+
+/*
+ * The kernel runs these programs for whole sockets only (__cgroup_bpf_run_filter_skb), so there is
+ * no need to ask bpf_sk_fullsock() here.
+ */
+static __always_inline void on_listener(struct __sk_buff *skb, const struct packet *p)
+{
+	if (p->syn)
+		on_syn(skb);
+	/* of a connection whose socket does not exist yet: head_order.bpf.c finds it */
+	if (p->len && p->len <= WST_HTTP_HEAD_BYTES)
+		hold_segment(skb, held_way(WST_IN, 0), p->payload_offset, p->seq, p->len);
+}
+
+/*
+ * The kernel runs these programs for whole sockets only (__cgroup_bpf_run_filter_skb), so there is
+ * no need to ask bpf_sk_fullsock() here.
+ */
 static __always_inline int on_packet(struct __sk_buff *skb, u8 direction)
 {
-	struct bpf_sock *sk = packet_sock(skb);
 	struct packet p = { .direction = direction };
+	struct bpf_sock *sk = skb->sk;
 	struct stream *stream;
 
-	if (!sk || sk->protocol != IPPROTO_TCP)
+	if (!sk)
 		return PASS;
 	if (targ_only_chat_ports && !is_chat_port(sk->src_port) &&
 	    !is_chat_port(bpf_ntohs(sk->dst_port)))
 		return PASS;
-	if (!packet_parse(skb, &p))
-		return PASS;
 	if (direction == WST_IN && sk->state == TCP_LISTEN) {
-		if (p.syn)
-			on_syn(skb, sk);
-		/* of a connection whose socket does not exist yet: head_order.bpf.c finds it */
-		if (p.len && p.len <= WST_HTTP_HEAD_BYTES)
-			hold_segment(skb, held_way(WST_IN, 0), p.payload_offset, p.seq, p.len);
+		if (packet_parse(skb, &p))
+			on_listener(skb, &p);
 		return PASS;
 	}
 	stream = packet_stream(sk);
-	if (stream)
-		note_segment(skb, stream, &p);
-	if (!p.len)
-		return PASS;
-	if ((!stream || wants_head(stream, direction)) && may_hold_head(sk)) {
-		look_for_head(skb, &p);
-		/* the head may have been followed by frames in this very segment */
-		stream = packet_stream(sk);
-		if (stream)
-			note_segment(skb, stream, &p);
-	}
-	if (!stream)
-		return PASS;
-	on_frames(skb, stream, &p);
+	if ((stream || packet_note(sk)) && packet_parse(skb, &p))
+		on_segment(skb, sk, stream, &p);
 	return PASS;
 }
 

@@ -6,6 +6,8 @@
 #include "maps.bpf.h"
 
 const volatile __u8 targ_ports[8192] = {};
+const volatile __u32 targ_port_min = 0;
+const volatile __u32 targ_port_max = 65535;
 const volatile bool targ_only_chat_ports = false;
 const volatile __u32 targ_self_tgid = 0;
 const volatile bool targ_mark_victim_task = false;

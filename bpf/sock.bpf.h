@@ -11,6 +11,9 @@ static __always_inline bool is_chat_port(u16 port)
 {
 	u32 at = port >> 3;
 
+	/* constants to the verifier: most ports need no look at the bitmap */
+	if (port < targ_port_min || port > targ_port_max)
+		return false;
 	/* verifiers before 6.x know no bound of what bpf_ntohs() returns, and clang knows one */
 	barrier_var(at);
 	return targ_ports[at & (sizeof(targ_ports) - 1)] & (1 << (port & 7));

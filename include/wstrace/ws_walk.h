@@ -35,6 +35,7 @@ enum ws_walk_option {
 };
 
 struct ws_walk {
+	__u8 header[32]; /* WS_HEADER_MAX, written WS_HEADER_MAX at a time behind what is carried */
 	/*
 	 * payload bytes beyond next_seq that come before the next header (frames of 1 GiB and more)
 	 */
@@ -47,7 +48,6 @@ struct ws_walk {
 	__u8 have; /* header bytes carried over from earlier segments */
 	__u8 close_left; /* bytes of Close payload still to come */
 	__u8 trial_headers, trial_ends; /* legal headers and exact ends in this trial */
-	__u8 header[32]; /* WS_HEADER_MAX, written WS_HEADER_MAX at a time behind what is carried */
 	__u32 ping_end, pong_end, data_end; /* behind the last frame of that kind */
 	__u16 hole; /* goes up with each hole, so that its bytes are not taken for another's */
 	__u16 pad;
@@ -305,11 +305,25 @@ static __always_inline void ws_walk_track_message(struct ws_walk *w, const struc
 		w->options |= WS_FRAGMENTED;
 }
 
+/* As nearly all frames are: a whole message, no extension, masked as it should be, below 64 KiB. */
+static __always_inline int ws_walk_is_plain(const struct ws_walk *w, const struct ws_frame *f)
+{
+	__u32 len7 = w->header[1] ^ (w->options & WS_FROM_CLIENT ? 0x80 : 0);
+
+	return (w->header[0] == (0x80 | WS_TEXT) || w->header[0] == (0x80 | WS_BINARY)) &&
+	       (len7 < 126 || (len7 == 126 && f->payload_len >= 126)) &&
+	       !(w->options & WS_FRAGMENTED);
+}
+
 /* In a trial the continuation state is unknown until a message begins. */
 static __always_inline __u32 ws_walk_faults(const struct ws_walk *w, const struct ws_frame *f)
 {
-	__u32 faults = ws_frame_faults(w->header[0] | (__u32)w->header[1] << 8, f->payload_len,
-				       w->options & WS_WALK_CONTEXT);
+	__u32 faults;
+
+	if (ws_walk_is_plain(w, f))
+		return 0;
+	faults = ws_frame_faults(w->header[0] | (__u32)w->header[1] << 8, f->payload_len,
+				 w->options & WS_WALK_CONTEXT);
 
 	if (w->options & WS_WALK_TRIAL && !w->trial_headers)
 		faults &= ~WST_FAULT_CONTINUATION;
@@ -371,20 +385,24 @@ static __always_inline enum ws_step ws_walk_header(struct ws_walk *w, const stru
 	return faults ? WS_STEP_ILLEGAL : WS_STEP_FRAME;
 }
 
-/*
- * One step at next_seq. `bytes` holds `n` bytes of the segment from next_seq on (as many as the
- * segment has, WS_HEADER_MAX at most; the array is read whole, so it has to be that long);
- * segment_left is what the segment has from there on. Call while next_seq lies inside the segment
- * and the answer is not WS_STEP_MORE.
- */
-static __always_inline enum ws_step ws_walk_step(struct ws_walk *w, const __u8 bytes[WS_HEADER_MAX],
-						 __u32 n, __u32 segment_left, __u64 now_ns,
-						 struct ws_frame *ret_frame, __u32 *ret_faults)
+/* Where the caller of ws_walk_step() puts what comes next: WS_HEADER_MAX bytes have room. */
+static __always_inline __u8 *ws_walk_room(struct ws_walk *w)
 {
+	return w->header + (w->have & 15);
+}
+
+/*
+ * One step at next_seq. The bytes of the segment from there on (as many as it has, WS_HEADER_MAX at
+ * most) are in ws_walk_room(); n is their number or more; segment_left is what the segment has from
+ * there on. Call while next_seq lies inside the segment and the answer is not WS_STEP_MORE.
+ */
+static __always_inline enum ws_step ws_walk_step(struct ws_walk *w, __u32 n, __u32 segment_left,
+						 __u64 now_ns, struct ws_frame *ret_frame,
+						 __u32 *ret_faults)
+{
+	const __u8 *bytes = w->header;
 	__u32 had = w->have & 15, used;
 
-	/* all 14 at once, without a loop or a branch: what lies behind n is never looked at */
-	wst_memcpy(w->header + had, bytes, WS_HEADER_MAX);
 	if (!had && n >= 7 && bytes[0] == 'H' && bytes[1] == 'T' && bytes[2] == 'T' &&
 	    bytes[3] == 'P' && bytes[4] == '/' && bytes[5] == '1' && bytes[6] == '.') {
 		if (ws_walk_in_trial(w)) {

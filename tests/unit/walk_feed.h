@@ -111,15 +111,14 @@ static inline void walk_feed_close(struct ws_walk *w, struct walk_log *log, cons
 static inline enum ws_step walk_feed_step(struct ws_walk *w, struct walk_log *log,
 					  const uint8_t *bytes, uint32_t left, uint64_t now_ns)
 {
-	uint8_t window[WS_HEADER_MAX] = { 0 };
 	uint32_t faults = 0;
 	uint32_t seq = w->next_seq - w->have;
 	struct ws_frame frame = { 0 };
 	int trial = ws_walk_in_trial(w);
 	enum ws_step step;
 
-	memcpy(window, bytes, left < WS_HEADER_MAX ? left : WS_HEADER_MAX);
-	step = ws_walk_step(w, window, left, left, now_ns, &frame, &faults);
+	memcpy(ws_walk_room(w), bytes, left < WS_HEADER_MAX ? left : WS_HEADER_MAX);
+	step = ws_walk_step(w, left, left, now_ns, &frame, &faults);
 	/* What a trial sees is told only once it is certain: a Close. */
 	if (frame.opcode == WS_CLOSE)
 		log->close_len = 0;

@@ -110,12 +110,28 @@ static int select_programs(struct wstrace_bpf *skel, const struct kernel_btf *bt
 			   config->btf_path);
 }
 
+static void set_ports(struct wstrace_bpf__rodata *rodata, const struct loader_config *config)
+{
+	const uint8_t *bits = config->chat_ports;
+	uint32_t low = 65535, high = 0;
+
+	for (uint32_t port = 0; port < 65536; port++) {
+		if (!(bits[port >> 3] >> (port & 7) & 1))
+			continue;
+		low = port < low ? port : low;
+		high = port;
+	}
+	memcpy((void *)rodata->targ_ports, bits, sizeof(rodata->targ_ports));
+	rodata->targ_port_min = low;
+	rodata->targ_port_max = high;
+}
+
 static void set_rodata(struct wstrace_bpf *skel, const struct kernel_btf *btf,
 		       const struct loader_config *config)
 {
 	struct wstrace_bpf__rodata *rodata = skel->rodata;
 
-	memcpy((void *)rodata->targ_ports, config->chat_ports, sizeof(rodata->targ_ports));
+	set_ports(rodata, config);
 	rodata->targ_only_chat_ports = config->only_chat_ports;
 	rodata->targ_self_tgid = config->self_tgid;
 	/* mark_victim(int pid) until Linux 6.8, then mark_victim(struct task_struct *, uid_t). */
