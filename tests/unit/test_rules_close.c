@@ -277,3 +277,88 @@ TEST(rules_close, illegal_frame_long_ago)
 	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.closed_without_close_frame");
 	story_done(&st);
 }
+
+static void last_words_at(struct story *st, uint64_t ts_ns)
+{
+	for (unsigned int i = 0; i < 2 * st->s.leg_count; i++) {
+		struct wst_walk_facts *w = &st->conns[i / 2].end->walk[i % 2];
+
+		w->last_payload_ns = w->last_data_ns = ts_ns;
+	}
+}
+
+/* Tomcat, Jetty and others say themselves that it was the silence. */
+TEST(rules_close, a_reason_that_blames_the_silence)
+{
+	struct story st;
+
+	story_begin(&st, STORY_DIRECT);
+	last_words_at(&st, STORY_END_NS - 4000 * STORY_MS);
+	story_close_frame(&st, false, 1001, "The session idle timeout expired");
+	story_close_frame(&st, true, 1001, "");
+	story_fin(&st, STORY_SERVER_LEG);
+	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.server_idle_timeout");
+	CHECK_EQ(st.v.confidence, CONFIDENCE_HIGH);
+	story_done(&st);
+
+	/* it outlived a longer silence: the words are about something else */
+	story_begin(&st, STORY_DIRECT);
+	last_words_at(&st, STORY_END_NS - 2000 * STORY_MS);
+	st.conns[STORY_SERVER_LEG].end->walk[WST_IN].longest_silence_ms = 5000;
+	st.conns[STORY_CLIENT_LEG].end->walk[WST_OUT].longest_silence_ms = 5000;
+	story_close_frame(&st, false, 1000, "upload timeout");
+	story_close_frame(&st, true, 1000, "");
+	story_fin(&st, STORY_SERVER_LEG);
+	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.normal");
+	story_done(&st);
+}
+
+/* aiohttp says 1000 to everyone when it is asked to stop. */
+TEST(rules_close, goodbye_of_who_was_asked_to_stop)
+{
+	struct story st;
+
+	story_begin(&st, STORY_DIRECT);
+	story_signal(&st, STORY_SERVER_PID, SIGTERM, 1, -100);
+	story_close_frame(&st, false, 1000, "");
+	story_close_frame(&st, true, 1000, "");
+	story_fin(&st, STORY_SERVER_LEG);
+	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.service_restart");
+	story_done(&st);
+}
+
+/* Caddy writes one and the same Close frame into both legs, without a mask; both sides answer. */
+TEST(rules_close, proxy_says_goodbye_to_both_sides)
+{
+	const int to_server = conn_from_client(&(struct conn){ .open_flags = WST_OPEN_PASSIVE });
+	struct story st;
+	struct bad_frame *bad;
+
+	story_begin(&st, STORY_PROXIED);
+	story_close_frame(&st, true, 1001, "");
+	story_close_frame(&st, false, 1001, "");
+	for (unsigned int leg = 0; leg < 4; leg++) {
+		bool near_client = leg < 2;
+
+		for (int d = 0; d < 2; d++) {
+			bool from_client = d == conn_from_client(&st.conns[leg]);
+
+			st.conns[leg].frames->close[d].ts_ns = STORY_END_NS -
+							       (from_client == near_client ? 1 : 5) *
+								       STORY_MS;
+		}
+	}
+	bad = &st.parts[STORY_BACKEND_LEG].frames.bad;
+	*bad = (struct bad_frame){ .kind = WST_FRAME_ILLEGAL,
+				   .direction = (uint8_t)to_server,
+				   .faults = WST_FAULT_UNMASKED,
+				   .header = { 0x88, 2 },
+				   .header_len = 2,
+				   .ts_ns = STORY_END_NS - 5 * STORY_MS };
+	story_fin(&st, STORY_PROXY_OUT);
+	story_verdict(&st);
+	CHECK_EQ(st.v.close.initiator, BY_PROXY);
+	CHECK_STR(verdict_cause_id(&st.v), "session.service_restart");
+	CHECK_EQ(st.v.confidence, CONFIDENCE_MEDIUM);
+	story_done(&st);
+}

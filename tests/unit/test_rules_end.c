@@ -391,3 +391,16 @@ TEST(rules_end, refused_on_this_host)
 	CHECK(story_evidence(&st, "no_listener") != NULL);
 	story_done(&st);
 }
+
+/* It had been told to reload long before: what ended it is the signal that asked it to. */
+TEST(rules_end, sigterm_after_a_reload)
+{
+	struct story st;
+
+	story_begin(&st, STORY_DIRECT);
+	story_signal(&st, STORY_SERVER_PID, SIGHUP, 1, -5000);
+	story_signal(&st, STORY_SERVER_PID, SIGTERM, 1, -10);
+	story_fin(&st, STORY_SERVER_LEG);
+	story_exit(&st, STORY_SERVER_PID, 0, 5);
+	check_verdict(&st, "session.process_terminated", BY_SERVER);
+}

@@ -228,3 +228,26 @@ TEST(rules_path, the_decision_counts_not_the_end)
 	conn_release(&c);
 	events_free(e);
 }
+
+/* aiohttp waits for half of its interval; how it then drops the socket is only form. */
+TEST(rules_path, a_ping_that_nobody_answers_within_half_a_second)
+{
+	struct story st;
+
+	story_begin(&st, STORY_DIRECT);
+	story_fin(&st, STORY_SERVER_LEG);
+	pings(&st, STORY_SERVER_LEG, WST_OUT, 500 * STORY_MS);
+	check(&st, "session.ping_timeout_peer_unresponsive", CONFIDENCE_HIGH);
+
+	story_begin(&st, STORY_DIRECT);
+	story_rst(&st, STORY_SERVER_LEG, STORY_ABORT_ON_LINGER);
+	pings(&st, STORY_SERVER_LEG, WST_OUT, 500 * STORY_MS);
+	check(&st, "session.ping_timeout_peer_unresponsive", CONFIDENCE_HIGH);
+
+	/* more was sent behind it: it may wait in line */
+	story_begin(&st, STORY_DIRECT);
+	story_fin(&st, STORY_SERVER_LEG);
+	pings(&st, STORY_SERVER_LEG, WST_OUT, 500 * STORY_MS)->last_data_ns = STORY_END_NS -
+									      100 * STORY_MS;
+	check(&st, "session.closed_without_close_frame", CONFIDENCE_HIGH);
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "diagnose/evidence.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -124,17 +125,22 @@ void evidence_process(struct evidence *ev, const struct facts *f)
 {
 	const struct closer_story *closer = &f->closer;
 	const struct process *p = closer->process;
+	const struct fatal_signal *first;
 
 	if (closer->exited)
 		add_exit(ev, closer);
 	if (!p)
 		return;
+	first = &p->first_signal;
 	if (p->oom_ns)
 		evidence_add(ev, "oom_kill", p->oom_ns, "the OOM killer chose pid %u (%s)", p->tgid,
 			     p->comm);
-	if (p->first_signal.signal && (closer->exited || closer->stop))
-		evidence_signal(ev, &p->first_signal, closer->task);
-	if (p->kill_signal.signal && p->kill_signal.ts_ns != p->first_signal.ts_ns)
+	if (closer->stop)
+		evidence_signal(ev, closer->stop, closer->task);
+	else if (closer->exited && first->signal && first->signal != SIGKILL &&
+		 first->ts_ns + PROCESS_STOP_GRACE_NS >= closer->exit_ns)
+		evidence_signal(ev, first, closer->task);
+	if (p->kill_signal.signal)
 		evidence_signal(ev, &p->kill_signal, closer->task);
 }
 

@@ -61,6 +61,7 @@ struct path_story {
 	bool unexplained;
 	/* the Close frame speaks of a heartbeat that failed, or of a side that is too slow */
 	bool heartbeat_close, slow_close;
+	bool idle_close; /* or of a silence that was too long */
 	/* the giver's own socket if it is here, else the nearest one; NULL: none */
 	const struct conn *near;
 	bool own; /* near is the giver's own */
@@ -73,6 +74,7 @@ struct path_story {
 	uint64_t waited_ns; /* since the first of them, or with by_data since the last data */
 	bool by_data; /* data, not a ping, waited for an answer */
 	bool surely_heartbeat; /* that data was the heartbeat of the recognised protocol */
+	bool ping_last; /* the giver sent nothing after the last of them */
 	bool ping_pending; /* the last one had not even been acknowledged (or, not own, read) */
 	uint32_t ping_rtt_us; /* of the last one that was answered; 0: none was */
 	uint64_t answered_for_ns; /* how long before the answer had come; 0: it had not */

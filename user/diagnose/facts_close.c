@@ -4,6 +4,9 @@
 
 #include "diagnose/close_code.h"
 
+/* What one socket sends, another one of this host has by then, give or take. */
+#define PASSING_NS 50000ull
+
 static uint16_t code_of(const struct close_frame *frame)
 {
 	return frame->has_code ? frame->code : CLOSE_NO_STATUS;
@@ -109,9 +112,23 @@ static bool made_by_proxy(const struct facts *f)
 	       surely_absent(f->server, false);
 }
 
+/* Of one direction: it left the proxy before anything like it had come in. */
+static bool left_before_it_came(const struct close_frame *out, const struct close_frame *in)
+{
+	return out && in && out->ts_ns + PASSING_NS < in->ts_ns;
+}
+
+/* A proxy that ends a session may say so to both sides; what comes back are the answers. */
+static bool injected_by_proxy(const struct facts *f)
+{
+	return f->session->hop_count > 1 &&
+	       (left_before_it_came(frame_on(f->server, true), frame_on(f->client, true)) ||
+		left_before_it_came(frame_on(f->client, false), frame_on(f->server, false)));
+}
+
 static enum initiator server_sender(const struct facts *f)
 {
-	return made_by_proxy(f) ? BY_PROXY : BY_SERVER;
+	return made_by_proxy(f) || injected_by_proxy(f) ? BY_PROXY : BY_SERVER;
 }
 
 /* The first frame says why, unless it is harmless and the answer to it is not. */
@@ -173,7 +190,7 @@ static bool closing_needs_no_answer(const struct closing_story *closing)
 static void fill_closing(struct facts *f)
 {
 	struct closing_story *closing = &f->closing;
-	bool from_client = client_decides(f);
+	bool from_client = client_decides(f) && !(f->close.from_server && injected_by_proxy(f));
 	const struct close_frame *frame = from_client ? f->close.from_client : f->close.from_server;
 	enum initiator sender = from_client ? BY_CLIENT : server_sender(f);
 

@@ -5,12 +5,6 @@
 #include <errno.h>
 #include <signal.h>
 
-/*
- * Longer than the grace that Docker (10 s), Kubernetes (30 s) and systemd (90 s) give a process to
- * stop.
- */
-#define STOP_GRACE_NS (120ull * 1000000000)
-
 bool facts_timed_out(const struct conn *c)
 {
 	/*
@@ -135,18 +129,13 @@ void facts_collect_end(struct facts *f)
 	f->end.by = initiator_of(f);
 }
 
-static bool asks_to_stop(uint32_t signal)
-{
-	return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
-}
-
 const struct fatal_signal *facts_stop_signal(const struct process *p, uint64_t ts_ns)
 {
-	const struct fatal_signal *s = p ? &p->first_signal : NULL;
+	const struct fatal_signal *s = p ? &p->stop_signal : NULL;
 
-	if (!s || !asks_to_stop(s->signal) || s->ts_ns > ts_ns)
+	if (!s || !s->signal || s->ts_ns > ts_ns)
 		return NULL;
-	return ts_ns - s->ts_ns <= STOP_GRACE_NS ? s : NULL;
+	return ts_ns - s->ts_ns <= PROCESS_STOP_GRACE_NS ? s : NULL;
 }
 
 const struct process *facts_server_process(const struct facts *f)

@@ -24,6 +24,9 @@ static const char *const slow_words[] = {
 	"queue", "pending messages", "too far behind",
 };
 
+/* And that nothing was said for too long (Jetty: "Idle for 300241ms > 300000ms"). */
+static const char *const idle_words[] = { "idle", "inactiv", "timeout", "timed out" };
+
 /* The text "2". What disconnect() sends before its empty Close frame is longer. */
 #define ENGINE_IO_PING_BYTES 1
 
@@ -66,6 +69,7 @@ static void read_closing(struct facts *f)
 		return;
 	p->heartbeat_close = is_kind(f, CODE_NO_PONG) || says_any(frame, WORDS(heartbeat_words)) ||
 			     (is_engine_io(f) && !frame->has_code && f->closing.sender == BY_SERVER);
+	p->idle_close = !p->heartbeat_close && says_any(frame, WORDS(idle_words));
 	p->slow_close = is_kind(f, CODE_SLOW) || says_any(frame, WORDS(slow_words));
 }
 
@@ -170,6 +174,7 @@ static void measure_waiting(struct facts *f)
 	p->waited_ns = since(p->ts_ns, out->unanswered_since_ns);
 	p->ping_pending = out->flags & WST_WALK_PING_PENDING;
 	p->ping_rtt_us = out->ping_rtt_us;
+	p->ping_last = p->pings && out->last_ping_ns >= out->last_data_ns;
 	if (!p->pings && p->heartbeat_close && out->last_data_ns > in->last_data_ns &&
 	    (!is_engine_io(f) || out->last_data_bytes == ENGINE_IO_PING_BYTES)) {
 		p->by_data = true;

@@ -97,13 +97,20 @@ static bool blames_protocol(const struct facts *f)
 		!close_code_is_legal(closing->code));
 }
 
+/* A Close frame is one even so: proxies that end both legs write the same one into either. */
+static bool is_close_in_the_wrong_mask(const struct bad_frame *bad)
+{
+	return bad->header_len && (bad->header[0] & 0xf) == 8 &&
+	       !(bad->faults & ~(WST_FAULT_UNMASKED | WST_FAULT_MASKED));
+}
+
 static enum confidence protocol_error(const struct facts *f, struct evidence *ev)
 {
 	const struct conn *c = NULL;
 	const struct bad_frame *bad = facts_bad_frame(f, WST_FRAME_ILLEGAL, &c);
 	bool blamed = blames_protocol(f);
 
-	if (bad && !ended_soon_after(f, bad->ts_ns))
+	if (bad && (!ended_soon_after(f, bad->ts_ns) || is_close_in_the_wrong_mask(bad)))
 		bad = NULL;
 	if (!bad && !blamed)
 		return CONFIDENCE_NONE;

@@ -15,9 +15,11 @@
 #define UNREAD_NS (500 * MS_NS)
 /*
  * Slower than any path that works (a timeout of one second is measured a little shorter); and this
- * many times the last answer's time.
+ * many times the last answer's time. A ping behind which nothing more was said is answered at once
+ * by whoever reads.
  */
 #define UNANSWERED_NS (900 * MS_NS)
+#define UNANSWERED_PING_NS (400 * MS_NS)
 #define UNANSWERED_RTTS 10
 
 /* Retransmissions in vain: one alone may be an accident. */
@@ -92,6 +94,11 @@ static bool is_silent(const struct conn_snapshot *at)
 	return at->ts_ns > at->tcp.last_segment_in_ns + UNANSWERED_NS;
 }
 
+static bool waited_long(const struct path_story *p)
+{
+	return p->waited_ns >= (p->ping_last ? UNANSWERED_PING_NS : UNANSWERED_NS);
+}
+
 /*
  * Pings of the giver wait for an answer: that they were what it gave up for is as sure as it can be
  * without a Close frame that says so.
@@ -99,7 +106,7 @@ static bool is_silent(const struct conn_snapshot *at)
 static bool pings_wait(const struct path_story *p)
 {
 	return (p->pings || p->surely_heartbeat || (p->by_data && p->heartbeat_close)) &&
-	       p->waited_ns >= UNANSWERED_NS;
+	       waited_long(p);
 }
 
 static enum confidence peer_gone(const struct facts *f, struct evidence *ev)
@@ -143,8 +150,10 @@ static void add_culprit(struct evidence *ev, const struct facts *f)
 
 static bool is_overdue(const struct path_story *p)
 {
-	return p->waited_ns >= UNANSWERED_NS &&
-	       p->waited_ns / 1000 >= (uint64_t)p->ping_rtt_us * UNANSWERED_RTTS;
+	uint32_t srtt_us = p->at_near.tcp.srtt_us;
+	uint32_t rtt_us = p->ping_rtt_us > srtt_us ? p->ping_rtt_us : srtt_us;
+
+	return waited_long(p) && p->waited_ns / 1000 >= (uint64_t)rtt_us * UNANSWERED_RTTS;
 }
 
 static enum confidence peer_unresponsive(const struct facts *f, struct evidence *ev)

@@ -18,6 +18,8 @@
  */
 #define FAULT_TO_EXIT_NS 1000000000ull
 #define EXIT_AFTER_CLOSE_NS 100000000ull
+/* So many sessions do not end at one moment by chance. */
+#define MANY 3
 #define STOP_REACTION_NS 2000000000ull
 /* A worker that is to go has other sessions to close first. */
 #define WORKER_EXIT_NS 2000000000ull
@@ -46,6 +48,27 @@ static bool server_is_going(const struct facts *f)
 	return closer_goes || (p && (p->exited || facts_stop_signal(p, f->closing.frame->ts_ns)));
 }
 
+/* Says goodbye since it was asked to stop, with whatever code. */
+static bool was_asked_to_stop(const struct facts *f)
+{
+	return close_code_is_benign(f->closing.code) && f->closing.sender == BY_SERVER &&
+	       facts_stop_signal(facts_server_process(f), f->closing.frame->ts_ns);
+}
+
+/* Neither side wanted it: its configuration was reloaded, or a policy of its own ends sessions. */
+static bool proxy_says_goodbye(const struct facts *f)
+{
+	return f->closing.code == CLOSE_GOING_AWAY && f->closing.sender == BY_PROXY &&
+	       !f->path.idle_close;
+}
+
+/* Many at once: none of them for a reason of its own. */
+static bool says_goodbye_to_all(const struct facts *f)
+{
+	return f->closing.code == CLOSE_GOING_AWAY && f->closer.party == f->closing.sender &&
+	       f->crowd.burst && f->crowd.burst->count >= MANY && !f->path.idle_close;
+}
+
 static enum confidence service_restart(const struct facts *f, struct evidence *ev)
 {
 	const struct closing_story *closing = &f->closing;
@@ -53,14 +76,17 @@ static enum confidence service_restart(const struct facts *f, struct evidence *e
 	const struct fatal_signal *stop;
 
 	if (!closing->frame || closing->sender == BY_CLIENT ||
-	    (closing->code != 1012 && !(closing->code == CLOSE_GOING_AWAY && server_is_going(f))))
+	    (closing->code != 1012 && !was_asked_to_stop(f) && !says_goodbye_to_all(f) &&
+	     !proxy_says_goodbye(f) && !(closing->code == CLOSE_GOING_AWAY && server_is_going(f))))
 		return CONFIDENCE_NONE;
 	evidence_closing(ev, f);
 	evidence_process(ev, f);
 	stop = facts_stop_signal(p, closing->frame->ts_ns);
 	if (stop && stop != f->closer.stop)
 		evidence_signal(ev, stop, f->server->owner);
-	return CONFIDENCE_HIGH;
+	return proxy_says_goodbye(f) && !says_goodbye_to_all(f) && !server_is_going(f) ?
+		       CONFIDENCE_MEDIUM :
+		       CONFIDENCE_HIGH;
 }
 
 static enum confidence process_oom_killed(const struct facts *f, struct evidence *ev)
@@ -249,7 +275,7 @@ static bool is_crash(uint32_t signal)
 /* A runtime may turn a fault into an ordinary exit with a status. */
 static bool faulted_before_exit(const struct closer_story *closer)
 {
-	const struct fatal_signal *s = closer->process ? &closer->process->first_signal : NULL;
+	const struct fatal_signal *s = closer->process ? &closer->process->last_signal : NULL;
 
 	return s && is_crash(s->signal) && s->code > 0 && !closer->died_of && closer->exit_code &&
 	       s->ts_ns <= closer->exit_ns && closer->exit_ns - s->ts_ns <= FAULT_TO_EXIT_NS;

@@ -28,6 +28,18 @@ static bool reason_is(const struct facts *f, const char *reason)
 	return name && strcmp(name, reason) == 0;
 }
 
+/*
+ * How it ended is not why. After a silence a timer may be behind it, which its repetition would
+ * tell: before that these rules are not sure that none of the causes above them fits.
+ */
+static bool add_silence(struct evidence *ev, const struct facts *f)
+{
+	if (!facts_may_be_timer(f))
+		return false;
+	evidence_idle(ev, f);
+	return true;
+}
+
 /* A living process destroyed its socket in a way that makes the kernel send RST. */
 static bool aborted(const struct facts *f)
 {
@@ -47,7 +59,7 @@ static enum confidence aborted_with_unread_data(const struct facts *f, struct ev
 	    (!named && (evidence_reset_reason(f, c) || !c->end->tcp.unread_bytes)))
 		return CONFIDENCE_NONE;
 	add_all(ev, f);
-	return named ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+	return named && !add_silence(ev, f) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
 static enum confidence aborted_by_application(const struct facts *f, struct evidence *ev)
@@ -61,7 +73,7 @@ static enum confidence aborted_by_application(const struct facts *f, struct evid
 	if (linger)
 		evidence_add(ev, "linger", 0, "the socket had SO_LINGER with 0 seconds");
 	add_all(ev, f);
-	return named || linger ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+	return (named || linger) && !add_silence(ev, f) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
 /*
@@ -71,18 +83,6 @@ static bool path_is_suspect(const struct conn *c)
 {
 	return c->has_facts && (c->end->tcp.timeouts > 0 || c->end->tcp.probes > 0) &&
 	       (c->end->tcp.unacked_bytes > 0 || c->end->tcp.probes > 0);
-}
-
-/*
- * How it ended is not why. After a silence a timer may be behind it, which its repetition would
- * tell: before that these rules are not sure that none of the causes above them fits.
- */
-static bool add_silence(struct evidence *ev, const struct facts *f)
-{
-	if (!facts_may_be_timer(f))
-		return false;
-	evidence_idle(ev, f);
-	return true;
 }
 
 /* As does the first silence that was too long for something on the way. */

@@ -3,10 +3,7 @@
  * Timers: somebody ends a session that is in order, since nothing passed for so long, or since it is
  * so old. One session shows a silence; that a timer was behind it shows in several.
  */
-#define _GNU_SOURCE /* strcasestr() */
 #include "diagnose/rule.h"
-
-#include <string.h>
 
 #include "diagnose/close_code.h"
 #include "diagnose/evidence.h"
@@ -145,15 +142,10 @@ static bool server_ended(const struct facts *f)
 	return f->closer.party == BY_SERVER && !f->crowd.by_proxy && closed_alive(f);
 }
 
-/* The Close frame itself gives the silence as its reason (Jetty: "Idle for 300241ms > 300000ms"). */
+/* The Close frame itself gives the silence as its reason. */
 static bool blames_silence(const struct facts *f)
 {
-	static const char *const words[] = { "idle", "inactiv", "timeout", "timed out" };
-
-	for (size_t i = 0; f->closing.frame && i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcasestr(f->closing.frame->reason, words[i]))
-			return facts_idle_ns(f) >= SHORTEST_NS && !facts_outlived(f);
-	return false;
+	return f->path.idle_close && facts_idle_ns(f) >= SHORTEST_NS && !facts_outlived(f);
 }
 
 static enum confidence server_idle_timeout(const struct facts *f, struct evidence *ev)

@@ -128,6 +128,7 @@ static const struct known_proxy proxies[] = {
 	  "`GracefulShutdownTimeout`", true, false },
 	{ "lighttpd", "lighttpd", "`server.max-read-idle`", "`server.graceful-shutdown-bg`", true,
 	  false },
+	{ "stunnel", "stunnel", "`TIMEOUTidle`", "its reload", true, false },
 	{ "pound", "Pound", "`WSTimeOut`", "`Grace`", true, false },
 	{ "docker-proxy", "docker-proxy", "its timeout", "its stop", false, false },
 };

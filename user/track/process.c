@@ -178,6 +178,11 @@ static void apply_exit(struct process *p, const struct wst_exit_event *e)
 	set_comm(p, e->comm);
 }
 
+bool process_signal_stops(uint32_t signal)
+{
+	return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
+}
+
 static void apply_signal(struct process *p, const struct wst_signal_event *e)
 {
 	struct fatal_signal s = {
@@ -195,6 +200,9 @@ static void apply_signal(struct process *p, const struct wst_signal_event *e)
 		p->first_signal = s;
 	if (s.ts_ns >= p->last_signal.ts_ns)
 		p->last_signal = s;
+	if (process_signal_stops(s.signal) &&
+	    (!p->stop_signal.signal || s.ts_ns > p->stop_signal.ts_ns + PROCESS_STOP_GRACE_NS))
+		p->stop_signal = s;
 	if (s.signal == SIGKILL && (!p->kill_signal.signal || s.ts_ns < p->kill_signal.ts_ns))
 		p->kill_signal = s;
 }

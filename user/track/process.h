@@ -12,6 +12,12 @@
 
 #include "wstrace/event.h"
 
+/*
+ * Longer than the grace that Docker (10 s), Kubernetes (30 s) and systemd (90 s) give a process to
+ * stop.
+ */
+#define PROCESS_STOP_GRACE_NS (120ull * 1000000000)
+
 struct fatal_signal {
 	uint32_t signal; /* 0: none */
 	int32_t code; /* si_code */
@@ -33,7 +39,9 @@ struct process {
 	uint64_t oom_ns; /* 0: not chosen by the OOM killer */
 	/* first fatal one; the SIGKILL if there was one */
 	struct fatal_signal first_signal, kill_signal;
-	struct fatal_signal last_signal; /* it may have survived the first one by hours */
+	/* it may have survived the first one by hours, as a proxy does a SIGHUP */
+	struct fatal_signal last_signal;
+	struct fatal_signal stop_signal; /* first of the latest series: SIGTERM, SIGINT, SIGQUIT */
 	uint32_t fds_used, fds_limit; /* 0: not read */
 	/* sockets closed one after another with input that had lain unread, and the last of them */
 	uint32_t stalled_sockets;
@@ -46,6 +54,9 @@ struct process {
 };
 
 struct process_table;
+
+/* With it a process is asked to end: SIGTERM, SIGINT, SIGQUIT. */
+bool process_signal_stops(uint32_t signal);
 
 struct process_table *process_table_new(uint32_t capacity); /* NULL: out of memory */
 void process_table_free(struct process_table *t);
