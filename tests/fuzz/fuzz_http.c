@@ -175,6 +175,32 @@ static bool has_odd_start(const struct input *in)
 	return !in->response && spaces != 2;
 }
 
+/* What is hidden is a star; a Location whose host is hidden is not kept. */
+static bool is_redacted(const char *text, const char *whole, uint32_t which)
+{
+	size_t len = strlen(text);
+
+	if (which == TEXT_LOCATION && !len)
+		return true;
+	if (len != strlen(whole))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (text[i] != whole[i] && text[i] != '*')
+			return false;
+	return true;
+}
+
+/* From here on the texts of whole are those that redaction leaves of them. */
+static void redact_texts(struct handshake *whole, const struct handshake *hs)
+{
+	for (uint32_t i = 0; i < HANDSHAKE_TEXTS; i++) {
+		if (!is_redacted(hs->texts[i], whole->texts[i], i))
+			continue;
+		intern_text_release(whole->texts[i]);
+		whole->texts[i] = intern_text_again(hs->texts[i]);
+	}
+}
+
 /* Redaction takes nothing away that is read, but for passwords in URLs, which are not kept either. */
 static void check_redaction(const struct input *in, struct handshake *whole, int whole_step)
 {
@@ -193,6 +219,7 @@ static void check_redaction(const struct input *in, struct handshake *whole, int
 		intern_text_release(whole->origin);
 		whole->origin = intern_text_again(hs.origin);
 	}
+	redact_texts(whole, &hs);
 	if (!memchr(in->text, '@', in->len) && !has_odd_start(in) &&
 	    (step != whole_step || memcmp(&hs, whole, sizeof(hs))))
 		fail("redaction: other fields", (uint32_t)step);

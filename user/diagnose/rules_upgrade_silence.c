@@ -147,11 +147,16 @@ static enum confidence bad_accept(const struct facts *f, struct evidence *ev)
 	return CONFIDENCE_HIGH;
 }
 
-/* Is the token one of the list's, which is separated by commas and spaces? */
+/*
+ * Is the token one of the list's, which is separated by commas and spaces? What redaction hid of it,
+ * or of the list, cannot be compared.
+ */
 static bool list_has(const char *list, const char *token)
 {
 	size_t want = strlen(token), len;
 
+	if (strchr(token, '*'))
+		return true;
 	for (; *list; list += len) {
 		list += strspn(list, ", \t");
 		len = strcspn(list, ", \t");
