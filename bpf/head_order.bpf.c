@@ -8,6 +8,12 @@
 #include "frames.bpf.h"
 #include "held.bpf.h"
 
+/*
+ * How far ahead bytes are held: no head is longer than WST_HTTP_HEAD_BYTES, but behind the answer to
+ * a WebSocket request there may be frames.
+ */
+#define BEHIND_ANSWER (1 << 20)
+
 /* Whether the next head is due in this direction: requests come from who connected. */
 static __always_inline bool is_awaited(const struct note *note, u32 direction)
 {
@@ -121,7 +127,8 @@ __noinline int read_head(struct __sk_buff *skb, u32 direction, u32 offset, u32 s
 		return 0;
 	}
 	if (ws_seq_before(next, seq)) {
-		if (end - next <= WST_HTTP_HEAD_BYTES)
+		if (end - next <=
+		    (note->flags & NOTE_WS_REQUEST ? BEHIND_ANSWER : WST_HTTP_HEAD_BYTES))
 			hold_segment(skb, held_way(direction, 0), offset, seq, len);
 		expect_held(note, end);
 	} else if (ws_seq_before(next, end)) {

@@ -17,9 +17,9 @@ const FIELDS = [
   'websocket.payload.close.status_code',
 ];
 
-async function startCapture(namespace, port, file) {
+async function startCapture(namespace, port, file, device = 'lo') {
   const capture = child.start(namespace, [
-    'tshark', '-q', '-n', '-i', 'lo', '-B', '64', '-f', `tcp port ${port}`, '-w', file,
+    'tshark', '-q', '-n', '-i', device, '-B', '64', '-f', `tcp port ${port}`, '-w', file,
   ]);
   await child.waitForOutput(capture, /Capturing on/, 15000);
   // It says so a little before the first packet would be kept.
@@ -77,7 +77,7 @@ function newCount() {
 // Map of the client's port to what each end of that stream sent.
 function dissect(file, port) {
   const output = execFileSync('tshark', [
-    '-n', '-r', file, '-d', `tcp.port==${port},http`,
+    '-n', '-r', file, '-d', `tcp.port==${port},http`, '-o', 'tcp.reassemble_out_of_order:TRUE',
     '-Y', 'websocket', '-T', 'fields', ...FIELDS.flatMap((field) => ['-e', field]),
   ], { encoding: 'utf8', maxBuffer: 1 << 26, timeout: 60000, stdio: ['ignore', 'pipe', 'ignore'] });
   const streams = new Map();

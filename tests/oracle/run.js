@@ -13,11 +13,13 @@ const { Tracer } = require('../e2e/tracer');
 const { until, within } = require('../e2e/wait');
 const { compareWithSent, compareWithTracer } = require('./compare');
 const { dissect, startCapture, stopCapture } = require('./dissect');
+const { untidy } = require('./untidy');
 
 const PORT = 9400;
 const TOOLS = [
   ['/usr/bin/tshark', 'tshark'], ['/usr/sbin/nft', 'nftables'], ['/usr/bin/setpriv', 'util-linux'],
 ];
+const UNTIDY_SESSIONS = 1000;
 const report = new Report('oracle');
 const withTracer = !process.argv.includes('--no-tracer');
 let namespace;
@@ -65,7 +67,7 @@ async function main() {
   namespace = new Namespace('oracle');
   if (withTracer) {
     tracer = new Tracer(ROOT);
-    await tracer.start();
+    await tracer.start(['--port', '9400,9401']);
   }
   const file = path.join(folder, 'capture.pcapng');
   const capture = await startCapture(namespace, PORT, file);
@@ -73,6 +75,7 @@ async function main() {
   await stopCapture(capture);
   if (tracer) {
     await until(() => sessions.every((session) => tracedLine(session).length), 5000);
+    await untidy(report, tracer, folder, UNTIDY_SESSIONS);
     report.equal('wstrace ends well on Ctrl-C', await tracer.stop(), 0);
   }
   const streams = dissect(file, PORT);
@@ -94,6 +97,6 @@ async function main() {
 
 ['SIGINT', 'SIGTERM', 'SIGHUP'].forEach((signal) => process.on(signal, () => leave(130)));
 
-within(main(), 150000, 'the suite')
+within(main(), 300000, 'the suite')
   .catch((error) => report.notOk('the suite', error.stack))
   .finally(() => leave(report.finish() ? 0 : 1));

@@ -34,6 +34,8 @@ SETTINGS = {
     "cut": "lose everything: 1 both ways, a or b what comes from that side only",
     "loss": "share of packets to lose, 0 to 1",
     "delay_ms": "one-way delay",
+    "reorder": "share of packets to overtake the others: they are not delayed, 0 to 1",
+    "duplicate": "share of packets to carry twice, 0 to 1",
     "rate": "bytes per second and direction; 0 is unlimited",
     "lose_above": "lose packets longer than this many bytes, and say nothing",
     "forget_s": "forget flows that were silent for so long",
@@ -177,8 +179,10 @@ class Middlebox:
         rate = self.number("rate")
         done = start + (len(packet) / rate if rate else 0)
         self.busy_until[device] = done
-        heapq.heappush(self.queue, (done + self.number("delay_ms") / 1000, random.random(),
-                                    self.other[device], packet))
+        for _ in range(2 if random.random() < self.number("duplicate") else 1):
+            delay = 0 if random.random() < self.number("reorder") else self.number("delay_ms")
+            heapq.heappush(self.queue, (done + delay / 1000, random.random(),
+                                        self.other[device], packet))
 
     def deliver(self, now):
         while self.queue and self.queue[0][0] <= now:
