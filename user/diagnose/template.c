@@ -251,24 +251,35 @@ static const struct word *find_word(const char *text, size_t *ret_len)
 	return NULL;
 }
 
+/* Appends what fits of a word's value. Returns how long dst is then. */
+static size_t add_word(char *dst, size_t used, size_t cap, const struct word *word,
+		       const struct facts *f)
+{
+	char value[WORD_BYTES];
+	const char *text = f ? value : word->generic;
+	size_t len;
+
+	value[0] = '\0';
+	if (f)
+		word->fill(value, f);
+	len = strnlen(text, cap - used - 1);
+	memcpy(dst + used, text, len);
+	return used + len;
+}
+
 void template_render(char *dst, size_t cap, const char *text, const struct facts *f)
 {
-	size_t used = 0;
+	const struct word *word;
+	size_t used = 0, len;
 
 	while (*text && used + 1 < cap) {
-		char value[WORD_BYTES] = "";
-		size_t len = 1, room = cap - used - 1;
-		const struct word *word = *text == '{' ? find_word(text, &len) : NULL;
-
-		if (word && f)
-			word->fill(value, f);
-		else
-			snprintf(value, sizeof(value), "%.*s", word ? WORD_BYTES - 1 : 1,
-				 word ? word->generic : text);
-		text += word ? len : 1;
-		len = strnlen(value, room);
-		memcpy(dst + used, value, len);
-		used += len;
+		word = *text == '{' ? find_word(text, &len) : NULL;
+		if (word) {
+			used = add_word(dst, used, cap, word, f);
+			text += len;
+		} else {
+			dst[used++] = *text++;
+		}
 	}
 	if (cap)
 		dst[used] = '\0';

@@ -81,12 +81,12 @@ void json_number(struct json *j, cJSON *parent, const char *key, uint64_t value)
 {
 	char digits[24];
 
-	if (value <= EXACT_IN_DOUBLE) {
-		checked(j, cJSON_AddNumberToObject(parent, key, (double)value));
-		return;
-	}
+	/* as it is: for a number, cJSON prints a double, reads it again, and compares */
 	snprintf(digits, sizeof(digits), "%llu", (unsigned long long)value);
-	json_name(j, parent, key, digits);
+	if (value <= EXACT_IN_DOUBLE)
+		checked(j, cJSON_AddRawToObject(parent, key, digits));
+	else
+		json_name(j, parent, key, digits);
 }
 
 void json_bool(struct json *j, cJSON *parent, const char *key, bool value)

@@ -53,6 +53,16 @@ static size_t next_piece(char piece[PIECE_BYTES], size_t *ret_len, const char *s
 	return (size_t)taken;
 }
 
+/* Bytes in front that print as they are. */
+static size_t plain_run(const char *src, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len && src[i] >= 0x20 && src[i] < 0x7f)
+		i++;
+	return i;
+}
+
 size_t text_clean(char *dst, size_t cap, const char *src, size_t len)
 {
 	const size_t mark = sizeof(ELLIPSIS) - 1;
@@ -62,6 +72,17 @@ size_t text_clean(char *dst, size_t cap, const char *src, size_t len)
 		return 0;
 	while (len > 0) {
 		char piece[PIECE_BYTES];
+		size_t plain = plain_run(src, len);
+
+		/* nearly all there is, and it needs no look at tables */
+		if (used + mark + plain < cap) {
+			memcpy(dst + used, src, plain);
+			fits = used += plain;
+			src += plain;
+			len -= plain;
+			if (!len)
+				break;
+		}
 		size_t piece_len, taken = next_piece(piece, &piece_len, src, len);
 
 		if (used + piece_len >= cap) {
@@ -113,7 +134,12 @@ const char *text_time(char dst[TEXT_TIME], uint64_t unix_ns)
 
 const char *text_id(char dst[TEXT_ID], const uint8_t id[16])
 {
-	for (unsigned int i = 0; i < 16; i++)
-		snprintf(dst + 2 * i, 3, "%02x", id[i]);
+	static const char digits[] = "0123456789abcdef";
+
+	for (unsigned int i = 0; i < 16; i++) {
+		dst[2 * i] = digits[id[i] >> 4];
+		dst[2 * i + 1] = digits[id[i] & 15];
+	}
+	dst[TEXT_ID - 1] = '\0';
 	return dst;
 }
