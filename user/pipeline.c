@@ -236,6 +236,11 @@ uint64_t pipeline_next_due_ns(const struct pipeline *p)
 	return track_next_due_ns(p->track);
 }
 
+size_t pipeline_conn_count(const struct pipeline *p)
+{
+	return track_conn_count(p->track);
+}
+
 const struct pipeline_stats *pipeline_stats(const struct pipeline *p)
 {
 	return &p->stats;

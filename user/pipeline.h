@@ -46,6 +46,8 @@ int pipeline_tick(struct pipeline *p, uint64_t now_ns);
 /* Prints what is ending, for the end of a run, and an agent line if events were lost. */
 int pipeline_flush(struct pipeline *p);
 uint64_t pipeline_next_due_ns(const struct pipeline *p);
+/* Sockets that are followed now. */
+size_t pipeline_conn_count(const struct pipeline *p);
 const struct pipeline_stats *pipeline_stats(const struct pipeline *p);
 
 #endif

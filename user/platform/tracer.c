@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/capability.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,6 +21,8 @@
 /* Records taken in one go: signals, the clock and the output get their turn in between. */
 #define BATCH_MAX 4096
 #define BATCH_OVER (-ECANCELED)
+/* So many sockets fewer, and their memory is worth a look at the whole heap. */
+#define TRIM_CONNS 4096
 
 struct tracer {
 	struct tracer_config config;
@@ -31,6 +34,7 @@ struct tracer {
 	uint64_t end_ns; /* CLOCK_BOOTTIME; 0: no limit */
 	uint64_t losses[LOADER_LOSS_SITES];
 	unsigned int batch; /* records taken in this go */
+	size_t conns_high; /* most sockets followed since memory was given back */
 	bool more; /* records are left from the last go: no sleep */
 	enum tracer_state state;
 	int stop_value;
@@ -285,12 +289,29 @@ static int flush(struct tracer *t)
 	return err ? stop(t, err) : 0;
 }
 
+/*
+ * What thousands of sessions held when they ended at once, malloc() keeps for as many that may never
+ * come.
+ */
+static void give_back_memory(struct tracer *t)
+{
+	size_t conns = pipeline_conn_count(t->config.pipeline);
+
+	if (conns > t->conns_high)
+		t->conns_high = conns;
+	if (t->more || conns + TRIM_CONNS > t->conns_high)
+		return;
+	malloc_trim(0);
+	t->conns_high = conns;
+}
+
 int tracer_step(struct tracer *t, int timeout_ms)
 {
 	int wakes, err;
 
 	if (t->state != TRACER_RUNNING || flush(t))
 		return t->state;
+	give_back_memory(t);
 	arm_timer(t);
 	wakes = loop_wait(t->loop, t->more ? 0 : timeout_ms);
 	if (wakes < 0)
