@@ -9,6 +9,10 @@
  * other legs.
  */
 #define EXIT_DELAY_NS (1200 * SECOND_NS / 1000)
+/* The same after the latest of them. */
+#define EXIT_SETTLE_NS (1100 * SECOND_NS / 1000)
+/* To close thousands of sockets takes a kernel seconds; who never stops closing is told of anyway. */
+#define EXIT_DELAY_MAX_NS (10 * SECOND_NS)
 #define QUIET_NS (60 * SECOND_NS)
 /* Whoever restarts processes has done so by now. */
 #define REMIND_NS (60 * SECOND_NS)
@@ -29,6 +33,9 @@ struct incident *incident_raise(struct keyed *incidents, enum incident_kind kind
 	i->count++;
 	if (ts_ns > i->last_ns)
 		i->last_ns = ts_ns;
+	if (kind == INCIDENT_PROCESS_EXIT && i->last_ns + EXIT_SETTLE_NS > i->due_ns &&
+	    i->last_ns < i->first_ns + EXIT_DELAY_MAX_NS)
+		i->due_ns = i->last_ns + EXIT_SETTLE_NS;
 	return i;
 }
 
@@ -60,6 +67,8 @@ static uint64_t exit_wakes_ns(const struct incident *i)
 {
 	bool back = i->restart.state == RESTART_BACK;
 
+	if (i->over)
+		return 0;
 	if (!i->told && i->count == 1)
 		return back && i->restart.back_ns < i->first_ns + REMIND_NS ? i->due_ns : 0;
 	if (!i->told)
@@ -94,7 +103,12 @@ static void advance(struct keyed *incidents, struct incident *i, uint64_t now_ns
 	i->told = i->count;
 	i->told_ns = now_ns;
 	*ret = *i;
-	if (i->state == INCIDENT_ENDED)
+	if (i->state != INCIDENT_ENDED)
+		return;
+	/* a process ends once: what is heard of it later makes no second incident */
+	if (i->kind == INCIDENT_PROCESS_EXIT)
+		i->over = true;
+	else
 		keyed_remove(incidents, i);
 }
 

@@ -37,6 +37,7 @@ struct incident {
 	uint64_t due_ns; /* when it is to be told for the first time */
 	uint64_t quiet_ns; /* over when nothing was added for so long */
 	uint64_t told_ns; /* when it is told */
+	bool over; /* all is told */
 	bool followed_up; /* the line adds to what a line has said before */
 
 	/* What it is about, as far as its kind knows it. */
