@@ -9,6 +9,7 @@
 const DEFERRED = 'with TCP_DEFER_ACCEPT, the default of Apache, the request comes before the accepted socket: that socket is not followed';
 
 const OPEN = {
+  'daphne-ping-timeout': 'its clock may run out 0.3 s after the ping, which is medium: sure from 0.4 s on',
   'no-route': 'ENETUNREACH of connect() is the decisive fact, so it may be high',
   'gunicorn-worker-timeout': 'a SIGABRT that another process sent is no crash',
   'helper-holds-socket': 'the last holder of a socket is not its owner, who was killed before',

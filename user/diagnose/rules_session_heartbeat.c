@@ -20,6 +20,8 @@
  */
 #define UNANSWERED_NS (900 * MS_NS)
 #define UNANSWERED_PING_NS (400 * MS_NS)
+/* In less an answer may be on its way even on a good path. */
+#define OVERDUE_PING_NS (100 * MS_NS)
 #define UNANSWERED_RTTS 10
 
 /* Retransmissions in vain: one alone may be an accident. */
@@ -153,7 +155,8 @@ static bool is_overdue(const struct path_story *p)
 	uint32_t srtt_us = p->at_near.tcp.srtt_us;
 	uint32_t rtt_us = p->ping_rtt_us > srtt_us ? p->ping_rtt_us : srtt_us;
 
-	return waited_long(p) && p->waited_ns / 1000 >= (uint64_t)rtt_us * UNANSWERED_RTTS;
+	return p->waited_ns >= (p->ping_last ? OVERDUE_PING_NS : UNANSWERED_NS) &&
+	       p->waited_ns / 1000 >= (uint64_t)rtt_us * UNANSWERED_RTTS;
 }
 
 static enum confidence peer_unresponsive(const struct facts *f, struct evidence *ev)
