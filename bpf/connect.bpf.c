@@ -2,6 +2,7 @@
 /* TCP states: who listens, connects and closes, and the end of a socket. */
 #include "compat.bpf.h"
 #include "end.bpf.h"
+#include "front.bpf.h"
 #include "listen.bpf.h"
 #include <bpf/bpf_tracing.h>
 
@@ -27,6 +28,7 @@ static __always_inline void note_reset(struct note *note, u32 flags)
 	note->state_count = 0;
 	note->scan.active = 0;
 	note->flow = 0;
+	note->front = 0;
 	note->tls_alert[WST_IN] = 255;
 	note->tls_alert[WST_OUT] = 255;
 }
@@ -75,6 +77,7 @@ static __always_inline void on_connect(struct sock *sk)
 	if (!note)
 		return;
 	note->connect_ns = bpf_ktime_get_boot_ns();
+	note->front = front_of_caller();
 	note_state(note, TCP_SYN_SENT);
 }
 
@@ -207,8 +210,9 @@ static __always_inline void on_change(struct sock *sk, int old_state, int new_st
 		emit_closing(sk, note, stream, cookie);
 	by_process = note_close(sk, note, old_state, new_state);
 	note_state(note, new_state);
-	if (!(note->flags & NOTE_ANNOUNCED) && new_state == TCP_CLOSE &&
-	    failed_without_handshake(sk, note, old_state))
+	if (!(note->flags & NOTE_ANNOUNCED) &&
+	    (is_followed_front(note, cookie) ||
+	     (new_state == TCP_CLOSE && failed_without_handshake(sk, note, old_state))))
 		announce(sk, note, cookie);
 	if (!(note->flags & NOTE_ANNOUNCED))
 		return;
@@ -326,6 +330,7 @@ int handle_tcp_rcv_space_adjust(u64 *ctx)
 
 	if (!note)
 		return 0;
+	note_tls_read((void *)ctx[0], note);
 	tgid = bpf_get_current_pid_tgid() >> 32;
 	if ((note->owner.tgid == tgid && !(note->flags & NOTE_INHERITED)) || !sock_in_process(sk))
 		return 0;

@@ -6,6 +6,7 @@
  * rounds where a round leaves something behind in registers.
  */
 #include "frames.bpf.h"
+#include "front.bpf.h"
 #include "held.bpf.h"
 
 #define PIECE_BYTES 64 /* short, because the verifier follows every byte */
@@ -164,6 +165,7 @@ static __always_inline void request_complete(struct __sk_buff *skb, struct bpf_s
 	note->flags &= ~NOTE_ASKED_OUT;
 	note->flags |= NOTE_WS_REQUEST | (direction == WST_OUT ? NOTE_ASKED_OUT : 0);
 	announce(ksk, note, packet_cookie(skb, sk));
+	emit_front(ksk, note, packet_cookie(skb, sk));
 }
 
 /* The answer is whole. 101 starts the server's frames; any other final answer ends the attempt. */

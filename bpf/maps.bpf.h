@@ -78,6 +78,7 @@ struct note {
 	u32 next_seq[2]; /* while heads are looked for: of the next byte, by direction */
 	u32 held_end;
 	u64 flow; /* held_key.flow, once it was needed */
+	u64 front; /* cookie of the TLS connection that its process had read from; 0: none */
 };
 
 /*
@@ -189,6 +190,31 @@ struct {
 	__type(key, struct held_key);
 	__type(value, struct ws_cell);
 } held __weak SEC(".maps");
+
+/* A TLS connection that a process accepted, and when it read from it. */
+struct front {
+	u64 cookie;
+	u64 read_ns;
+	u64 established_ns;
+	struct wst_tuple tuple;
+	u64 followed; /* a WebSocket connection was opened for it */
+};
+
+/* The one that a thread read from last, also by the id of its process. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u32);
+	__type(value, struct front);
+} tls_reads __weak SEC(".maps");
+
+/* Those that were followed by a connect(), by cookie. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, struct front);
+} fronts __weak SEC(".maps");
 
 /* Processes whose exit and signals matter: they own followed sockets. */
 struct {

@@ -37,6 +37,11 @@ enum wst_event_type {
 	WST_EV_CLOSING = 13,
 	/* a port that served followed sockets, or a chat port: a process listens, or none does now */
 	WST_EV_LISTEN = 14,
+	/*
+	 * the process of a WebSocket client's socket had read from a TLS connection that it had
+	 * accepted right before it connected: a proxy that ends TLS, likely for that connection
+	 */
+	WST_EV_FRONT = 15,
 	/* made by user space, so that a recording holds all that a verdict needs */
 	WST_EV_HOST = 32, /* host name, clock offset, version: the first record */
 	/* what /proc said of a process: cgroup path, descriptors in use and allowed */
@@ -352,6 +357,14 @@ struct wst_backlog_event {
 	__u32 limit;
 };
 
+struct wst_front_event {
+	struct wst_event h; /* cookie: of the client's socket, behind the proxy */
+	__u64 front_cookie; /* of the TLS connection */
+	struct wst_tuple tuple; /* of it */
+	__u64 established_ns; /* of it */
+	__u64 read_ns; /* when it was read last before the process connected */
+};
+
 enum wst_listen_flag {
 	WST_LISTEN_STOPPED = 1 << 0, /* the socket was closed; clear: listen() was called */
 };
@@ -437,6 +450,7 @@ WST_ASSERT_SIZE(wst_signal_event, 80);
 WST_ASSERT_SIZE(wst_oom_event, 40);
 WST_ASSERT_SIZE(wst_drop_event, 72);
 WST_ASSERT_SIZE(wst_backlog_event, 112);
+WST_ASSERT_SIZE(wst_front_event, 88);
 WST_ASSERT_SIZE(wst_listen_event, 112);
 WST_ASSERT_SIZE(wst_host_event, 104);
 WST_ASSERT_SIZE(wst_process_event, 312);

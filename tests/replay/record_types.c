@@ -326,6 +326,14 @@ static const struct field listen_fields[] = {
 	END,
 };
 
+static const struct field front_fields[] = {
+	NUMBER(wst_front_event, front_cookie),
+	STRUCT(wst_front_event, tuple, "tuple", tuple_fields),
+	TIME(wst_front_event, established_ns),
+	TIME(wst_front_event, read_ns),
+	END,
+};
+
 static const struct field host_fields[] = {
 	TIME(wst_host_event, realtime_offset_ns),
 	NUMBER(wst_host_event, version),
@@ -369,6 +377,7 @@ const struct record_type record_types[] = {
 	{ "drop", WST_EV_DROP, sizeof(struct wst_drop_event), drop_fields },
 	{ "backlog", WST_EV_BACKLOG, sizeof(struct wst_backlog_event), backlog_fields },
 	{ "listen", WST_EV_LISTEN, sizeof(struct wst_listen_event), listen_fields },
+	{ "front", WST_EV_FRONT, sizeof(struct wst_front_event), front_fields },
 	{ "host", WST_EV_HOST, sizeof(struct wst_host_event), host_fields },
 	{ "process", WST_EV_PROCESS, sizeof(struct wst_process_event), process_fields },
 	{ "name", WST_EV_NAME, sizeof(struct wst_name_event), name_fields },

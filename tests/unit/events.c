@@ -442,6 +442,19 @@ struct wst_listen_event *ev_listen(struct events *e, const struct side *listener
 	return l;
 }
 
+struct wst_front_event *ev_front(struct events *e, const struct side *behind,
+				 const struct side *front)
+{
+	struct wst_front_event *f = events_add(e, WST_EV_FRONT, sizeof(*f), behind->cookie,
+					       behind->tgid);
+
+	f->front_cookie = front->cookie;
+	f->tuple = events_tuple(front);
+	f->established_ns = e->now_ns - 20000000;
+	f->read_ns = e->now_ns - 1000000;
+	return f;
+}
+
 struct wst_event *ev_tick(struct events *e)
 {
 	return events_add(e, WST_EV_TICK, sizeof(struct wst_event), 0, 0);

@@ -98,6 +98,9 @@ struct wst_drop_event *ev_drop(struct events *e, const struct side *sender, uint
 struct wst_backlog_event *ev_backlog(struct events *e, const struct side *listener);
 /* listen() by its owner, on the address and port of its local end; stopped: its close(). */
 struct wst_listen_event *ev_listen(struct events *e, const struct side *listener, bool stopped);
+/* The TLS socket for which the owner of behind connected. */
+struct wst_front_event *ev_front(struct events *e, const struct side *behind,
+				 const struct side *front);
 struct wst_event *ev_tick(struct events *e);
 
 #endif

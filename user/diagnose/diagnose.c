@@ -4,11 +4,12 @@
 
 #include "diagnose/catalogue.h"
 #include "diagnose/evidence.h"
+#include "diagnose/format.h"
 #include "diagnose/observe.h"
 #include "diagnose/template.h"
 
 /* Lost events, a late start, frames not followed: each may add one item. */
-#define CAPS_MAX 4
+#define CAPS_MAX 6
 
 static const struct rule *first_match(struct verdict *v, const struct facts *f)
 {
@@ -75,6 +76,35 @@ static void cap_for_frames(struct verdict *v, const struct facts *f)
 		return;
 	cap(v);
 	v->alternatives[v->alternative_count++] = "session.normal";
+}
+
+/* Records of TLS are longer than what they carry. */
+static bool front_fits(const struct conn *front, const struct conn *behind)
+{
+	return front->end->tcp.bytes_in >= behind->end->tcp.bytes_out &&
+	       front->end->tcp.bytes_out >= behind->end->tcp.bytes_in;
+}
+
+static void cap_for_front(struct verdict *v, const struct facts *f)
+{
+	const struct conn *front = session_front(f->session),
+			  *behind = session_behind_front(f->session);
+	char from[FORMAT_ENDPOINT];
+
+	if (!front || !behind)
+		return;
+	evidence_add(
+		&v->evidence, "tls_leg", 0,
+		"the TLS connection from %s belongs to this session as far as process and time tell: %s had read from it right before it connected",
+		format_endpoint(from, front->tuple.remote, front->tuple.remote_port),
+		front->owner->comm);
+	if (front->has_end && behind->has_end && !front_fits(front, behind)) {
+		evidence_add(&v->evidence, "bytes_differ", 0,
+			     "less went over it than behind the proxy: it may be another one");
+		v->confidence = CONFIDENCE_LOW;
+	}
+	if (f->end.by != BY_SERVER && !(v->rule->flags & RULE_ENDS_PROCESS))
+		cap(v);
 }
 
 static void cap_for_kernel(struct verdict *v, const struct facts *f)
@@ -157,6 +187,7 @@ void diagnose_session(const struct session *s, struct track *t, struct verdict *
 		ret->close.initiator = ret->rule->initiator;
 	cap_for_losses(ret, s);
 	cap_for_frames(ret, &facts);
+	cap_for_front(ret, &facts);
 	cap_for_kernel(ret, &facts);
 	fill_alternatives(ret, &facts);
 	render(ret, &facts);

@@ -202,11 +202,11 @@ static uint32_t frames_of(const struct conn *c, int direction)
 
 void evidence_no_close_frame(struct evidence *ev, const struct facts *f)
 {
-	const struct conn *c = f->end.conn->has_facts ? f->end.conn : f->client;
+	const struct conn *c = facts_witness(f);
 
 	if (f->close.from_client || f->close.from_server)
 		return;
-	if (!c->has_facts)
+	if (!c || !c->has_facts)
 		evidence_add(ev, "no_close_frame", 0, "no Close frame was seen in either direction");
 	else
 		evidence_add(

@@ -177,6 +177,8 @@ enum initiator facts_other_party(const struct facts *f);
 /* Whoever gave the HTTP answer. */
 const char *facts_name_answerer(char dst[FACTS_NAME_BYTES], const struct facts *f);
 
+/* A socket whose frames were counted: where the end began, else any; NULL: none. */
+const struct conn *facts_witness(const struct facts *f);
 /* Silence before the end, or before the Close frame that began it; 0: not known. */
 uint64_t facts_idle_ns(const struct facts *f);
 /* It outlived a longer silence than the one that it ended with: no idle timer ended it. */

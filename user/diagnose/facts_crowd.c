@@ -75,14 +75,17 @@ static uint64_t last_word_ns(const struct facts *f, const struct conn *c, int di
 	return latest(last_ns, f->session->opened_ns);
 }
 
-/* A socket whose frames were counted: where the end began, else any. */
-static const struct conn *witness(const struct facts *f)
+const struct conn *facts_witness(const struct facts *f)
 {
-	if (f->end.conn->has_facts || f->end.conn->has_end)
-		return f->end.conn;
-	for (unsigned int i = 0; i < f->session->leg_count; i++)
-		if (f->session->legs[i]->has_facts || f->session->legs[i]->has_end)
-			return f->session->legs[i];
+	const struct conn *c = f->end.conn;
+
+	if ((c->has_facts || c->has_end) && !c->is_front)
+		return c;
+	for (unsigned int i = 0; i < f->session->leg_count; i++) {
+		c = f->session->legs[i];
+		if ((c->has_facts || c->has_end) && !c->is_front)
+			return c;
+	}
 	return NULL;
 }
 
@@ -98,7 +101,7 @@ static uint64_t since(uint64_t now_ns, uint64_t then_ns)
 
 uint32_t facts_messages(const struct facts *f, bool of_client)
 {
-	const struct conn *c = witness(f);
+	const struct conn *c = facts_witness(f);
 	const uint32_t *frames;
 
 	if (!c)
@@ -142,7 +145,7 @@ static void measure_outlived(struct pattern_sample *s, const struct conn *c)
 static void measure(struct facts *f)
 {
 	struct pattern_sample *s = &f->crowd.sample;
-	const struct conn *c = witness(f);
+	const struct conn *c = facts_witness(f);
 	uint64_t client_ns, server_ns;
 
 	if (!c || f->stage != STAGE_SESSION)

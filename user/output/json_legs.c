@@ -219,6 +219,8 @@ void json_add_legs(struct json *j, cJSON *line, const struct facts *f, unsigned 
 		json_add_endpoint(j, leg, "local", c->tuple.local, c->tuple.local_port);
 		json_add_endpoint(j, leg, "remote", c->tuple.remote, c->tuple.remote_port);
 		add_process(j, leg, f, c);
+		if (c->is_front)
+			json_name(j, leg, "joined_by", "process_and_time");
 		if (whole)
 			add_tcp(j, leg, f, c);
 		if (whole && c->has_facts && conn_is_websocket(c))

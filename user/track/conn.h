@@ -134,6 +134,7 @@ struct conn {
 	uint32_t syn_retransmits;
 	uint8_t role; /* enum conn_role */
 	bool tuple_known : 1;
+	bool is_front : 1; /* TLS, joined to its session by process and time alone */
 	bool connect_failed : 1; /* closed in SYN_SENT or SYN_RECV, or never established */
 	bool has_end : 1; /* tcp and walk are filled, and final */
 	bool has_facts : 1; /* they are filled: at the end, or when the local side began to close */

@@ -83,6 +83,8 @@ static bool is_nearer(const struct place *p, const struct place *a, const struct
 
 	if (a->hop == b->hop)
 		return !a->server_side && b->server_side;
+	if (a->conn->is_front != b->conn->is_front)
+		return a->conn->is_front;
 	if (x->request_ns && y->request_ns)
 		return x->request_ns < y->request_ns;
 	if (x->response_ns && y->response_ns)
@@ -171,8 +173,27 @@ static bool came_too_late(const struct session *s, const struct conn *c)
 	return false;
 }
 
+const struct conn *session_front(const struct session *s)
+{
+	for (unsigned int i = 0; i < s->leg_count; i++)
+		if (s->legs[i]->is_front)
+			return s->legs[i];
+	return NULL;
+}
+
+const struct conn *session_behind_front(const struct session *s)
+{
+	for (unsigned int i = 0; i + 1u < s->leg_count; i++)
+		if (s->legs[i]->is_front)
+			return s->legs[i + 1];
+	return NULL;
+}
+
 bool session_is_open_way(const struct session *s, unsigned int leg)
 {
+	/* its frames are encrypted: it is as open as what is behind it */
+	if (s->legs[leg]->is_front)
+		return s->leg_count > leg + 1u && session_is_open_way(s, leg + 1);
 	return conn_is_websocket(s->legs[leg]) && !came_too_late(s, s->legs[leg]);
 }
 

@@ -69,6 +69,12 @@ void session_refresh(struct session *s, uint64_t settle_ns, uint64_t wait_ns);
 /* When the session wants to be looked at next; 0: not before another event. */
 uint64_t session_next_ns(const struct session *s);
 
+/*
+ * The proxy's TLS socket on the side of the client, joined by process and time alone, and the leg
+ * behind it; NULL: none.
+ */
+const struct conn *session_front(const struct session *s);
+const struct conn *session_behind_front(const struct session *s);
 /* Frames may go over this leg, and its 101 did not come when the client was served or gone. */
 bool session_is_open_way(const struct session *s, unsigned int leg);
 /* The furthest stage that any leg reached. */

@@ -11,6 +11,8 @@
 #define WAIT_NS_DEFAULT 1000000000ull
 #define CONNS_MAX_DEFAULT 131072
 #define PROCESSES_MAX_DEFAULT 8192
+/* Of connections whose request has not been read yet. */
+#define FRONTS_MAX 1024
 /* Texts are 256 bytes at most and mostly the same: this is for those who make each of them new. */
 #define INTERNS_MAX_BYTES (32u << 20)
 
@@ -41,7 +43,8 @@ struct track *track_new(const struct track_config *config)
 	t->processes = process_table_new(t->config.processes_max);
 	t->packets = packet_notes_new();
 	t->groups = groups_new();
-	if (!conn_table_init(&t->conns, max) && !session_table_init(&t->sessions, max) &&
+	if (!keyed_init(&t->fronts, FRONTS_MAX, sizeof(struct known_front)) &&
+	    !conn_table_init(&t->conns, max) && !session_table_init(&t->sessions, max) &&
 	    t->interns && t->processes && t->packets && t->groups)
 		return t;
 	track_free(t);
@@ -60,6 +63,7 @@ void track_free(struct track *t)
 	process_table_free(t->processes);
 	packet_notes_free(t->packets);
 	groups_free(t->groups);
+	keyed_free(&t->fronts);
 	free(t);
 }
 
@@ -108,6 +112,18 @@ void track_note_listener(struct track *t, const struct listener *l)
 		incidents_note_listener(&t->groups->incidents, l, t->processes);
 }
 
+static int apply_front(struct track *t, const struct wst_front_event *e)
+{
+	struct known_front *front;
+
+	if (!e->h.cookie || !e->front_cookie || e->front_cookie == e->h.cookie)
+		return -EINVAL;
+	front = keyed_obtain(&t->fronts, e->h.cookie);
+	if (front)
+		front->event = *e;
+	return front ? 0 : -ENOMEM;
+}
+
 static int dispatch(struct track *t, const struct wst_event *event)
 {
 	switch (event->type) {
@@ -121,6 +137,8 @@ static int dispatch(struct track *t, const struct wst_event *event)
 		return 0;
 	case WST_EV_BACKLOG:
 		return apply_backlog(t, (const struct wst_backlog_event *)event);
+	case WST_EV_FRONT:
+		return apply_front(t, (const struct wst_front_event *)event);
 	case WST_EV_LISTEN:
 		return apply_listen(t, (const struct wst_listen_event *)event);
 	case WST_EV_HOST:

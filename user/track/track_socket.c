@@ -106,10 +106,44 @@ static struct session *rename_other_end(struct track *t, const struct conn *c)
 	return other->session;
 }
 
+/* The leg in front of a proxy that ends TLS: known from what the kernel side has put together. */
+static int join_front(struct track *t, struct session *s, const struct conn *c)
+{
+	struct known_front *known = keyed_find(&t->fronts, c->cookie);
+	struct wst_open_event open = {
+		.h = { .type = WST_EV_OPEN, .size = sizeof(open) },
+		.flags = WST_OPEN_PASSIVE,
+	};
+	struct conn *front;
+	int error;
+
+	if (!known || session_front(s) || s->legs[0] != c || conn_is_server_side(c))
+		return 0;
+	open.h.ts_ns = known->event.h.ts_ns;
+	open.h.cookie = known->event.front_cookie;
+	open.tuple = known->event.tuple;
+	open.owner = *c->owner;
+	open.established_ns = known->event.established_ns;
+	keyed_remove(&t->fronts, known);
+	front = obtain(t, &open.h);
+	if (!front)
+		return -ENOMEM;
+	if (front->session || front->handshake.request_seen)
+		return 0;
+	error = conn_apply(front, &open.h, t->interns);
+	if (error)
+		return error;
+	conn_table_index(&t->conns, front);
+	process_note_accept(t->processes, c->owner);
+	front->is_front = true;
+	return add_leg(t, s, front);
+}
+
 /* A handshake was read: find or begin its session. */
 static int attach(struct track *t, struct conn *c)
 {
 	struct session *s;
+	int error;
 
 	/*
 	 * The kernel side gave up on the head and does not follow the socket: its end would never
@@ -123,7 +157,8 @@ static int attach(struct track *t, struct conn *c)
 		s = rename_other_end(t, c);
 	if (!s)
 		s = begin_session(t, c);
-	return s ? add_leg(t, s, c) : -ENOMEM;
+	error = s ? add_leg(t, s, c) : -ENOMEM;
+	return error ? error : join_front(t, s, c);
 }
 
 /* The tuple has become known: what waited for it. */

@@ -18,12 +18,19 @@ struct track {
 	struct session_table sessions;
 	struct process_table *processes;
 	struct groups *groups;
+	struct keyed fronts; /* struct known_front, by the cookie of the socket behind the proxy */
 	struct packet_notes *packets;
 	struct host_facts host;
 	struct reason_names names;
 	uint64_t now_ns; /* of the latest record */
 	uint64_t evicted;
 	bool flushing;
+};
+
+/* For whom a proxy that ends TLS opened a connection. */
+struct known_front {
+	struct keyed_entry entry;
+	struct wst_front_event event;
 };
 
 /* Events of one socket, WST_EV_OPEN to WST_EV_END. As track_apply(). */

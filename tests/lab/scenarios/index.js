@@ -6,6 +6,7 @@ const rows = [
   ...require('./connect'),
   ...require('./upgrade'),
   ...require('./process'),
+  ...require('./tls'),
   ...require('./idle'),
   ...require('./network'),
   ...require('./frames'),

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+
+'use strict';
+
+// A proxy ends TLS: the handshake and its key are seen only behind it.
+
+const { selfSigned } = require('../deps');
+const { passTo } = require('../software');
+const { childrenOf } = require('../world');
+
+// The client's leg is known by process and time alone, which is never certain.
+const base = { confidence: 'medium', fast: true };
+const SECURE = { to: 'proxy', tls: true, port: 8443, rejectUnauthorized: false };
+
+function nginx(t, more = '') {
+  const { key, cert } = selfSigned(t.world.folder, 'chat.example');
+  return t.nginx({
+    tls: true,
+    port: 8443,
+    server: `ssl_certificate ${cert}; ssl_certificate_key ${key}; ${passTo(t.upstream(), more)}`,
+  });
+}
+
+const closed = (sessions) => Promise.all(sessions.map((session) => session.closed()));
+
+module.exports = [
+  {
+    ...base,
+    name: 'tls-worker-killed',
+    broken: 'The worker of the nginx that ends TLS is killed.',
+    cause: 'session.proxy_exited',
+    async run(t) {
+      await t.server('node');
+      const proxy = await nginx(t);
+      const sessions = await t.opens(2, SECURE);
+      await t.sleep(300);
+      childrenOf(proxy.pid).forEach((pid) => process.kill(pid, 'SIGKILL'));
+      await closed(sessions);
+    },
+  },
+  {
+    ...base,
+    name: 'tls-backend-killed',
+    broken: 'The backend behind the nginx that ends TLS is killed.',
+    cause: 'session.process_killed',
+    confidence: 'high', // nothing of it depends on the client's leg
+    async run(t) {
+      const server = await t.server('node');
+      await nginx(t);
+      const sessions = await t.opens(2, SECURE);
+      await t.sleep(300);
+      t.kill(server);
+      await closed(sessions);
+    },
+  },
+  {
+    ...base,
+    name: 'tls-client-leaves',
+    broken: 'The client drops its TLS connection; nginx passes that on.',
+    // Its own socket carries TLS as well: what it did there is not followed.
+    cause: ['session.peer_closed_without_close_frame', 'session.closed_without_close_frame'],
+    async run(t) {
+      await t.server('node');
+      await nginx(t);
+      const session = await t.open(SECURE);
+      await session.say('hello');
+      await t.sleep(2500);
+      await session.call('terminate');
+      await session.closed();
+    },
+    initiator: 'client',
+  },
+  {
+    ...base,
+    name: 'tls-read-timeout',
+    broken: 'proxy_read_timeout of the nginx that ends TLS is 2s and nobody pings.',
+    cause: 'session.proxy_idle_timeout',
+    pattern: ['session.closed_without_close_frame'],
+    async run(t) {
+      await t.server('go');
+      await nginx(t, 'proxy_read_timeout 2s;');
+      for (let i = 0; i < 4; i++) {
+        const session = await t.open(SECURE);
+        await t.sleep(200 * i);
+        await session.say('hello');
+        await session.closed();
+      }
+    },
+  },
+];
