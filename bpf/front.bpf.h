@@ -17,13 +17,17 @@
 /* A process reads from the socket. */
 static __always_inline void note_tls_read(struct sock *sk, const struct note *note)
 {
-	u64 pid_tgid = bpf_get_current_pid_tgid();
-	u32 thread = pid_tgid, process = pid_tgid >> 32;
 	struct front front = {};
+	u32 thread, process;
+	u64 pid_tgid;
 
+	/* every read of every socket passes here */
 	if (!(note->flags & NOTE_TLS) || !(note->flags & NOTE_PASSIVE) ||
 	    BPF_CORE_READ((struct tcp_sock *)sk, bytes_received) > FRONT_BYTES_MAX)
 		return;
+	pid_tgid = bpf_get_current_pid_tgid();
+	thread = pid_tgid;
+	process = pid_tgid >> 32;
 	front.cookie = sock_cookie(sk, note);
 	front.read_ns = bpf_ktime_get_boot_ns();
 	front.established_ns = note->established_ns;
