@@ -6,18 +6,12 @@
 // the tool's side is the wrong one. They are counted as skipped until they are
 // right; then the entry goes.
 
-const DEFERRED = 'with TCP_DEFER_ACCEPT, the default of Apache, the request comes before the accepted socket: that socket is not followed';
-
 const OPEN = {
   'daphne-ping-timeout': 'its clock may run out 0.3 s after the ping, which is medium: sure from 0.4 s on',
   'no-route': 'ENETUNREACH of connect() is the decisive fact, so it may be high',
-  'gunicorn-worker-timeout': 'a SIGABRT that another process sent is no crash',
   'helper-holds-socket': 'the last holder of a socket is not its owner, who was killed before',
   'stunnel-killed': 'who ends TLS and opens the leg to the backend is a proxy, no client',
-  'apache-proxy-timeout': DEFERRED,
-  'apache-backend-down': DEFERRED,
-  'apache-restarted': DEFERRED,
-  'deferred-accept': DEFERRED,
+  'apache-restarted': 'the parent of a worker of a proxy ends it, as in any restart: that is more than a process that was terminated',
   'empty-line-before-request': 'what begins with an empty line is not taken for HTTP',
   'proxy-protocol-unauthorized': 'what begins with a PROXY header is not taken for HTTP',
 };
