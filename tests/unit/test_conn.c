@@ -192,6 +192,24 @@ TEST(conn, lost_state_records)
 	}
 }
 
+/* The timer of a slow machine is interrupted between its RST and its report. */
+TEST(conn, timer_that_takes_its_time)
+{
+	for (int by_process = 0; by_process <= 1; by_process++) {
+		struct events *e = events_new();
+		struct wst_reset_event *rst = ev_reset(e, &SERVER, WST_OUT);
+
+		rst->active = 1;
+		rst->by_process = (uint8_t)by_process;
+		events_pass_ms(e, 40);
+		ev_error(e, &SERVER, ETIMEDOUT);
+		events_pass_ms(e, 3);
+		ev_state(e, &SERVER, STATE_ESTABLISHED, STATE_CLOSE);
+		ev_end(e, &SERVER);
+		CHECK_EQ(end_of(e, NULL), by_process ? ENDED_RST_SENT : ENDED_TIMEOUT);
+	}
+}
+
 /* close() hands over to a timewait socket the moment its FIN is acknowledged: no FIN came. */
 TEST(conn, fin_wait2_that_does_not_last)
 {

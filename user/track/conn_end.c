@@ -42,13 +42,27 @@ static struct cause_of_end earliest(const struct conn *c)
 }
 
 /*
+ * A timer of the kernel that gives up sends the RST and reports ETIMEDOUT in one go, which takes
+ * milliseconds when an emulated or overcommitted processor is interrupted there. No later timeout
+ * can follow: an active RST is the end of its socket.
+ */
+static bool timer_gave_up(const struct conn *c)
+{
+	const struct conn_end *end = c->end;
+
+	return end->error == ETIMEDOUT && end->reset_active && !end->reset_by_process &&
+	       !end->closed_by_process;
+}
+
+/*
  * The error is the kernel's reason for the RST it sent, or the other way round: see SAME_MOMENT_NS.
  */
 static struct cause_of_end reconcile(const struct conn *c, struct cause_of_end first)
 {
 	if (first.by != ENDED_ERROR && first.by != ENDED_RST_SENT)
 		return first;
-	if (c->end->error == ETIMEDOUT && same_moment(first.ts_ns, c->end->error_ns))
+	if (c->end->error == ETIMEDOUT &&
+	    (same_moment(first.ts_ns, c->end->error_ns) || timer_gave_up(c)))
 		return (struct cause_of_end){ ENDED_TIMEOUT, first.ts_ns };
 	if (first.by == ENDED_ERROR && same_moment(first.ts_ns, c->end->rst_in_ns))
 		return (struct cause_of_end){ ENDED_RST_RECEIVED, first.ts_ns };
