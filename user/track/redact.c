@@ -141,7 +141,7 @@ static bool keep_in_list(struct stream *s, uint8_t byte)
 		s->count++;
 		return true;
 	}
-	return false;
+	return http_is_blank(byte); /* behind an element it is no part of it */
 }
 
 /* "https:" "//" host "/": only there a name and password may stand, in front of '@'. */
