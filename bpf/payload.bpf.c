@@ -241,6 +241,18 @@ static __always_inline void note_segment(struct __sk_buff *skb, struct stream *s
 }
 
 /* Of a socket that has a stream or a note. */
+/*
+ * The ACK of what met the listener: where that waits for data (TCP_DEFER_ACCEPT), it is always the
+ * request, and the process may never answer.
+ */
+static __always_inline void look_for_early_head(struct __sk_buff *skb, const struct note *note)
+{
+	if (note &&
+	    (note->flags & (NOTE_PASSIVE | NOTE_PLACED_IN | NOTE_MIDSTREAM)) == NOTE_PASSIVE &&
+	    find_early_head(skb))
+		read_held(skb, WST_IN);
+}
+
 static __always_inline void on_segment(struct __sk_buff *skb, struct bpf_sock *sk,
 				       struct stream *stream, const struct packet *p)
 {
@@ -252,8 +264,11 @@ static __always_inline void on_segment(struct __sk_buff *skb, struct bpf_sock *s
 		/* the head may have been followed by frames in this very segment */
 		stream = packet_stream(sk);
 	}
-	if (!stream)
+	if (!stream) {
+		if (!p->len && p->direction == WST_OUT)
+			look_for_early_head(skb, packet_note(sk));
 		return;
+	}
 	now_ns = bpf_ktime_get_boot_ns();
 	note_segment(skb, stream, p, now_ns);
 	if (p->len)

@@ -8,6 +8,7 @@ import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import time
 
 CLONE_NEWNET = 0x40000000
@@ -48,6 +49,9 @@ class Endpoint:
             self.listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         self.listener.bind((address, self.port))
         self.listener.listen(int(backlog or 16))
+
+    def defer_accept(self, seconds):
+        self.listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, int(seconds))
 
     def unlisten(self, _=""):
         self.listener.close()
@@ -125,6 +129,24 @@ class Endpoint:
         except OSError:
             pass
         self.sock.settimeout(SEND_SECONDS)
+
+    def peek(self, _=""):
+        for _ in range(3):
+            self.sock.recv(65536, socket.MSG_PEEK)
+
+    def splice(self, count):
+        """Takes so many bytes without reading them."""
+        left, (out, into) = int(count), os.pipe()
+        while left:
+            moved = os.splice(self.sock.fileno(), into, left)
+            left -= len(os.read(out, moved))
+        os.close(out)
+        os.close(into)
+
+    def sendfile(self, data_hex):
+        with tempfile.TemporaryFile() as file:
+            file.write(bytes.fromhex(data_hex))
+            self.sock.sendfile(file)
 
     def eof(self, _=""):
         try:

@@ -12,6 +12,7 @@ c.STEP is done by the client, s.STEP by the server, which is another process. A 
     request[=PATH[|HEADER...]]  response[=STATUS[|HEADER...]]  handshake
     X.text=BYTES  X.ping=BYTES  X.close=CODE[,REASON]  X.raw=HEX  X.ascii=TEXT ...
     X.hold ... X.flush          what lies between goes out in one call
+    X.hold ... X.file           the same, from a file by sendfile()
     X.cut=1,2,3                 the next call is cut into segments of these sizes
     c.segments=0-10,5-20,20-    (wire only) held bytes as segments
     s.worker  s.pass            another process goes on in the server's place
@@ -136,6 +137,9 @@ class Side:
         elif name == "flush":
             data, self.held = self.held, None
             self.send(data)
+        elif name == "file":
+            data, self.held = self.held, None
+            self.call("sendfile", data.hex())
         elif name == "cut":
             self.cuts = list(map(int, argument.split(",")))
         elif name == "raw":

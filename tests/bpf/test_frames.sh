@@ -128,6 +128,48 @@ test_request_in_the_syn() {
 		expect session_end '.close.clean and (.legs | map(.websocket.frames_in + .websocket.frames_out)) == [4, 4]'
 }
 
+# Its listener waits for data, so that the request always meets it, and nobody answers.
+test_request_to_a_listener_that_waits_for_it() {
+	tracing && talk listen s.defer_accept=3 c.connect=198.18.0.1 request s.accept s.read_head s.end c.eof c.end &&
+		expect handshake_failed '.session.path == "/chat" and (.legs | length) == 2 and
+			.legs[1].process.comm == "peer-server"'
+}
+
+test_frames_before_the_101() {
+	tracing && talk listen connect request c.text=5 c.binary=3000 response c.read_head "${BYE[@]}" &&
+		expect session_end '.close.clean and (.legs | map(.websocket.frames_in + .websocket.frames_out)) == [4, 4]'
+}
+
+# About 300 frames in each segment as the network card would cut it, and none of them at a boundary.
+test_super_segments() {
+	local frames
+	mapfile -t frames < <(for ((i = 0; i < 900; i++)); do echo "s.text=$((i % 7 * 9))"; done)
+	tracing && talk listen connect handshake s.hold "${frames[@]}" s.flush c.drain s.hold "${frames[@]}" s.flush c.drain \
+		"${BYE[@]}" &&
+		expect session_end '.close.clean and (.legs | map(.websocket.opcodes_in.text + .websocket.opcodes_out.text))
+			== [1800, 1800]'
+}
+
+# Reading twice, or without reading, is no traffic.
+test_peek() {
+	tracing && talk listen connect handshake c.text=5 s.peek s.text=6 c.peek s.drain c.drain "${BYE[@]}" &&
+		expect session_end '.close.clean and (.legs | map(.websocket.frames_in)) == [2, 2]'
+}
+
+test_splice_and_sendfile() {
+	tracing && talk listen connect handshake s.hold s.binary=70000 s.text=3 s.file c.splice=70015 c.text=4 \
+		"${BYE[@]}" &&
+		expect session_end '.close.clean and .legs[0].websocket.frames_in == 3 and .legs[1].websocket.frames_out == 3'
+}
+
+# One direction ends long before the other.
+test_half_closed() {
+	tracing && talk listen connect handshake c.text=5 s.drain c.fin s.text=6 c.drain s.binary=300 c.drain s.close=1000 \
+		c.drain s.end c.eof c.end &&
+		expect session_end '.close.from_server.code == 1000 and .legs[0].websocket.frames_in == 3 and
+			.legs[1].websocket.frames_in == 1'
+}
+
 test_illegal_frame_from_the_client() {
 	tracing && talk wire "${WIRE_HELLO[@]}" c.raw=810568656c6c6f s.close=1002 s.end c.drain c.fin pause=50 &&
 		expect_cause session.protocol_error '.close.from_server.code == 1002'
