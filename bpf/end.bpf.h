@@ -92,8 +92,7 @@ static __always_inline void stream_facts(const struct sock *sk, const struct str
 	event->walk[WST_OUT] = stream->walk[WST_OUT].facts;
 	event->walk[WST_IN].flags |= ws_walk_pending(&stream->walk[WST_IN],
 						     BPF_CORE_READ(tp, copied_seq));
-	if (ws_walk_has_missed(&stream->walk[WST_IN], BPF_CORE_READ(tp, rcv_nxt)) ||
-	    stream->deferred)
+	if (ws_walk_has_missed(&stream->walk[WST_IN], BPF_CORE_READ(tp, rcv_nxt)) || stream->skipped)
 		event->walk[WST_IN].flags |= WST_WALK_LOST;
 	if (ws_walk_has_missed(&stream->walk[WST_OUT], BPF_CORE_READ(tp, snd_una)))
 		event->walk[WST_OUT].flags |= WST_WALK_LOST;

@@ -92,10 +92,10 @@ struct stream {
 	u32 drops;
 	u32 drop_reason;
 	u32 walkers; /* CPUs that want walk[WST_IN]: one at a time has it */
-	u32 deferred_end; /* behind a segment that had to be held because another CPU was walking */
+	u32 skipped_end; /* behind a segment that was not walked because another CPU took too long */
 	/* silences that what we sent last ended; whether it arrives shows if they were outlived */
 	u32 unproven_silence_ms, unproven_pause_ms;
-	u8 deferred;
+	u8 skipped;
 	u8 pad[7];
 };
 

@@ -9,7 +9,8 @@
 #define PASS 1
 #define HEAD_LINES (WST_HTTP_HEAD_BYTES / WS_LINE_BYTES)
 #define MS_NS 1000000ull
-#define TURN_TRIES 100 /* a few microseconds */
+#define TURN_TRIES 200 /* some microseconds */
+#define TURN_WAITS 16
 #define WALK_CALLS 256 /* x 128 steps: more than 64 KiB of the smallest frames */
 
 /*
@@ -122,24 +123,35 @@ __noinline int wait_for_turn(struct __sk_buff *skb)
 	return 0;
 }
 
-/* The other CPU takes long: the bytes wait for it, as those do that come too early. */
-static __always_inline void defer_segment(struct __sk_buff *skb, struct stream *stream,
-					  const struct packet *p)
+static __always_inline bool take_turn(struct __sk_buff *skb, struct stream *stream)
 {
-	struct ws_walk *w = &stream->walk[WST_IN];
+	u32 i;
 
-	hold_segment(skb, held_way(WST_IN, w->hole), p->payload_offset, p->seq, p->len);
-	stream->deferred_end = p->seq + p->len;
+	if (try_turn(stream))
+		return true;
+	for (i = 0; i < TURN_WAITS; i++)
+		if (wait_for_turn(skb))
+			return true;
+	return false;
+}
+
+/*
+ * The other CPU takes too long. To hold the bytes is no way out: only who has the turn may touch the
+ * stream's cells. So they are missed, and that is said.
+ */
+static __always_inline void skip_turn(struct stream *stream, const struct packet *p)
+{
+	stream->skipped_end = p->seq + p->len;
 	barrier();
-	stream->deferred = 1;
+	stream->skipped = 1;
 }
 
 static __always_inline void end_turn(struct __sk_buff *skb, struct stream *stream)
 {
-	if (*(volatile u8 *)&stream->deferred) {
-		stream->deferred = 0;
+	if (*(volatile u8 *)&stream->skipped) {
+		stream->skipped = 0;
 		barrier();
-		ws_walk_expect_held(&stream->walk[WST_IN], stream->deferred_end);
+		ws_walk_expect_held(&stream->walk[WST_IN], stream->skipped_end);
 		if (walk_held(skb, WST_IN))
 			count_loss(WST_LOSS_SYNC);
 	}
@@ -182,8 +194,8 @@ static __always_inline void on_frames(struct __sk_buff *skb, struct stream *stre
 		return;
 	}
 	note_payload(stream, &stream->walk[WST_IN], &stream->walk[WST_OUT], p);
-	if (!try_turn(stream) && !wait_for_turn(skb)) {
-		defer_segment(skb, stream, p);
+	if (!take_turn(skb, stream)) {
+		skip_turn(stream, p);
 		return;
 	}
 	walk_segment(skb, stream, p, now_ns);

@@ -15,6 +15,7 @@ c.STEP is done by the client, s.STEP by the server, which is another process. A 
     X.hold ... X.file           the same, from a file by sendfile()
     X.cut=1,2,3                 the next call is cut into segments of these sizes
     c.segments=0-10,5-20,20-    (wire only) held bytes as segments
+    c.parallel=SIZE             (wire only) held bytes in segments of that size, from two CPUs at once
     s.worker  s.pass            another process goes on in the server's place
     kill=SIGNAL                 the client kills the server
     pause=MS  sync=FILE         FILE appears, and its disappearance is waited for
@@ -242,6 +243,9 @@ class Play:
         if name == "c.segments":
             data, self.c.held = self.c.held, None
             self.wire.segments(data, argument)
+        elif name == "c.parallel":
+            data, self.c.held = self.c.held, None
+            self.wire.parallel(data, int(argument))
         elif name[:2] in ("c.", "s."):
             result = getattr(self, name[0]).do(name[2:], argument)
             if result and result not in ("ok", "connected"):

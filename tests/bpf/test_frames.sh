@@ -170,6 +170,18 @@ test_half_closed() {
 			.legs[1].websocket.frames_in == 1'
 }
 
+# Nobody holds the lock of the socket yet when two CPUs bring its segments. Where one of them is kept from running for
+# long, the other does not wait for it.
+test_two_cpus_at_once() {
+	local burst round
+	mapfile -t burst < <(for ((i = 0; i < 1000; i++)); do echo c.text=4; done)
+	burst=(c.hold "${burst[@]}" c.parallel=70 s.drain)
+	[ "$(nproc)" -ge 2 ] || skip "one CPU only"
+	for ((round = 0; round < 3; round++)); do burst+=("${burst[@]:0:1003}"); done
+	tracing && talk wire "${WIRE_HELLO[@]}" "${burst[@]}" "${WIRE_BYE[@]}" &&
+		expect session_end ".cause.id == \"session.normal\" and .legs[0].websocket.synchronised == false or ($ONE_FRAME == 4001)"
+}
+
 test_illegal_frame_from_the_client() {
 	tracing && talk wire "${WIRE_HELLO[@]}" c.raw=810568656c6c6f s.close=1002 s.end c.drain c.fin pause=50 &&
 		expect_cause session.protocol_error '.close.from_server.code == 1002'

@@ -118,6 +118,21 @@ class Wire:
             time.sleep(0.01)
         self.next = (self.next + len(data)) & 0xFFFFFFFF
 
+    def parallel(self, data, size):
+        """Sends segments of that size from two CPUs at once, every other one from each."""
+        cpus = sorted(os.sched_getaffinity(0))[:2]
+        children = []
+        for half, cpu in enumerate(cpus):
+            children.append(os.fork())
+            if children[-1] == 0:
+                os.sched_setaffinity(0, [cpu])
+                for at in range(half * size, len(data), len(cpus) * size):
+                    self.packet(PSH | ACK, self.next + at, data[at:at + size])
+                os._exit(0)
+        for pid in children:
+            os.waitpid(pid, 0)
+        self.next = (self.next + len(data)) & 0xFFFFFFFF
+
     def read_head(self):
         self.listen_for(lambda: b"\r\n\r\n" in self.received)
         head, _, self.received = self.received.partition(b"\r\n\r\n")
