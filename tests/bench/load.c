@@ -162,12 +162,18 @@ static void pin(unsigned int index)
 	sched_setaffinity(0, sizeof(one), &one);
 }
 
+/* As far as it may be raised. */
 static void raise_limit(const struct load *load)
 {
-	struct rlimit limit = { load->connections + 1000, load->connections + 1000 };
+	struct rlimit limit;
 
-	if (setrlimit(RLIMIT_NOFILE, &limit))
-		die("setrlimit(RLIMIT_NOFILE)");
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_max < load->connections + 20) {
+		errno = EMFILE;
+		die("the hard limit of open files (ulimit -Hn)");
+	}
 }
 
 int main(int argc, char **argv)

@@ -64,7 +64,6 @@ async function round(setting, which, tracerFirst, seconds) {
   };
 }
 
-
 async function packets(setting, { rounds, seconds }) {
   const results = [];
   const all = cases.map(() => []);

@@ -9,10 +9,10 @@ const os = require('os');
 const path = require('path');
 const { BUILD, Setting } = require('./setting');
 
-const measures = ['packets'];
+const measures = ['packets', 'echo', 'churn', 'sessions', 'delay'];
 
 function options(argv) {
-  const ret = { only: measures, rounds: 5, seconds: 1 };
+  const ret = { only: measures, rounds: 4, seconds: 1 };
   for (let i = 0; i < argv.length; i += 2) {
     const value = argv[i + 1];
     if (argv[i] === '--only' && value && value.split(',').every((name) => measures.includes(name))) {

@@ -86,7 +86,7 @@ class Setting {
     fs.mkdirSync(this.cgroup);
     execFileSync('ip', ['netns', 'add', this.name]);
     execFileSync('ip', ['-n', this.name, 'link', 'set', 'lo', 'up']);
-    for (const key of ['net.ipv4.ip_local_port_range=1024 65535', 'net.core.somaxconn=8192']) {
+    for (const key of ['net.ipv4.ip_local_port_range=10000 65535', 'net.core.somaxconn=8192']) {
       execFileSync('ip', ['netns', 'exec', this.name, 'sysctl', '-qw', key]);
     }
   }
