@@ -66,6 +66,8 @@ function objections(row, pairs, left, lines) {
     } else if (row.confidence && !beforePattern(row, line, ends) && isOfTheRow(row, want)
       && RANK[line.cause.confidence] < RANK[row.confidence]) {
       found.push(`only ${line.cause.confidence} confidence about ${want.path}`);
+    } else if (row.atMost && isOfTheRow(row, want) && RANK[line.cause.confidence] > RANK[row.atMost]) {
+      found.push(`${line.cause.confidence} confidence about ${want.path}, which nothing can prove`);
     }
   }
   for (const line of left.filter((l) => !isBesides(row, l) && causeOf(l) !== 'session.normal')) {

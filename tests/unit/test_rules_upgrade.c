@@ -367,7 +367,8 @@ TEST(rules_upgrade, proxies_that_answer_503_themselves)
 
 	answers_503_itself(&st, "nginx");
 	CHECK_STR(verdict_cause_id(&st.v), "upgrade.rate_limited");
-	CHECK_EQ(st.v.confidence, CONFIDENCE_MEDIUM);
+	CHECK_EQ(st.v.confidence, CONFIDENCE_LOW);
+	CHECK_STR(st.v.alternatives[0], "upgrade.unavailable");
 	story_done(&st);
 	answers_503_itself(&st, "haproxy");
 	CHECK_STR(verdict_cause_id(&st.v), "upgrade.unavailable");

@@ -9,13 +9,10 @@
 #include "diagnose/names.h"
 #include "diagnose/timeouts.h"
 
-/* More of one address are those of a load balancer, not of one client. */
-#define OF_ONE_CLIENT 32
-
 /*
  * A 503 of a proxy that says 502 of backends, given without asking one: nginx means a limit by it,
- * or an administrator's `return 503`. Sure is the former if the client has sessions already; their
- * legs to the backend are seen, so one to it would have been seen here (behind TLS it is not).
+ * or an administrator's `return 503`. Never sure: maintenance that began a moment ago, or that
+ * spares some addresses, looks the same on the wire, even to a client with sessions there.
  */
 static enum confidence limited_by_proxy(const struct facts *f, struct evidence *ev)
 {
@@ -37,7 +34,7 @@ static enum confidence limited_by_proxy(const struct facts *f, struct evidence *
 		evidence_add(ev, "client_sessions", 0, "%s has %s open there already",
 			     format_address(address, gateway->tuple.remote),
 			     format_count(count, others, "other session"));
-	return others && others <= OF_ONE_CLIENT ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+	return others ? CONFIDENCE_MEDIUM : CONFIDENCE_LOW;
 }
 
 static enum confidence rate_limited(const struct facts *f, struct evidence *ev)
@@ -163,6 +160,7 @@ static const struct rule rules[] = {
 		.summary = "{answerer} limits the connections of its clients: HTTP {status}",
 		.user_message = "Too many connections from your network. Please try again in a minute.",
 		.steps = {
+			"A 503 of nginx itself is a limit (its error log says `limiting`) or a `return 503` for maintenance; limit_conn_status and limit_req_status 429 tell them apart.",
 			"Does the client reconnect without a pause? Let it back off, with jitter.",
 			"Limit by user instead of by address if many users share one (NAT, a proxy); make the real address known with set_real_ip_from (nginx).",
 			"Exempt the WebSocket path from limits made for ordinary requests (limit_req, limit_conn).",

@@ -4,6 +4,7 @@
 
 // A TCP connection, but never a 101.
 
+const fs = require('fs');
 const { passTo } = require('../software');
 
 const base = { confidence: 'high', fast: true };
@@ -163,6 +164,9 @@ module.exports = [
     name: 'limit-conn',
     broken: 'nginx allows one connection for each client address, this is the second.',
     cause: 'upgrade.rate_limited',
+    // With `return 503` in the moment before, the wire would show the same.
+    confidence: 'medium',
+    atMost: 'medium',
     async run(t) {
       await t.server('node');
       await t.nginx({
@@ -170,6 +174,24 @@ module.exports = [
         server: passTo(t.upstream(), 'limit_conn one 1;'),
       });
       const first = await t.open({ to: 'proxy', cause: 'session.normal' });
+      await t.attempt({ to: 'proxy' });
+      await t.bye(first);
+    },
+  },
+  {
+    ...base,
+    name: 'maintenance-503',
+    broken: 'nginx was told to answer 503 for maintenance; the client has a session from before.',
+    // The other side of limit-conn: nothing on the wire tells them apart, so neither may be sure.
+    cause: ['upgrade.unavailable', 'upgrade.rate_limited'],
+    confidence: 'low',
+    atMost: 'medium',
+    async run(t) {
+      const flag = `${t.world.folder}/maintenance`;
+      await t.server('node');
+      await t.nginx({ server: passTo(t.upstream(), `if (-f ${flag}) { return 503; }`) });
+      const first = await t.open({ to: 'proxy', cause: 'session.normal' });
+      fs.writeFileSync(flag, '');
       await t.attempt({ to: 'proxy' });
       await t.bye(first);
     },
