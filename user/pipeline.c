@@ -81,7 +81,7 @@ static int report_end(struct pipeline *p, struct session *s)
 
 	memset(&verdict, 0, sizeof(verdict));
 	diagnose_session(s, p->track, &verdict);
-	if (session_stage(s) == STAGE_SESSION)
+	if (verdict.stage == STAGE_SESSION)
 		p->stats.ended++;
 	else
 		p->stats.failed++;

@@ -50,9 +50,8 @@ function checkClient(report, row, session, name) {
 
 function checkCause(report, row, line, name) {
   const causes = list(row.cause);
-  const events = list(row.event || EVENT_OF_STAGE[causes[0].split('.')[0]]);
-  report.check(`${name}: event`, events.includes(line.event.name),
-    `${line.event.name} instead of ${events}`);
+  const event = EVENT_OF_STAGE[causes[0].split('.')[0]];
+  report.equal(`${name}: event`, line.event.name, event);
   report.check(`${name}: cause`, causes.includes(line.cause && line.cause.id),
     `${show(line.cause)} instead of ${causes}`);
   checkAdvice(report, row, causes, line, name);

@@ -37,6 +37,13 @@ const struct rule *catalogue_next(const struct rule *rule)
 	return NULL;
 }
 
+enum session_stage catalogue_stage(const struct rule *rule)
+{
+	if (strncmp(rule->id, "connect.", 8) == 0)
+		return STAGE_CONNECT;
+	return strncmp(rule->id, "upgrade.", 8) == 0 ? STAGE_UPGRADE : STAGE_SESSION;
+}
+
 const struct rule *catalogue_find(const char *id)
 {
 	for (const struct rule *r = catalogue_next(NULL); r; r = catalogue_next(r))

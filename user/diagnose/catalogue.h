@@ -7,6 +7,8 @@
 
 /* The rule after the given one, the first after NULL; NULL at the end. */
 const struct rule *catalogue_next(const struct rule *rule);
+/* The stage that the id begins with: connect, upgrade; session for the rest. */
+enum session_stage catalogue_stage(const struct rule *rule);
 /* By id, or NULL. */
 const struct rule *catalogue_find(const char *id);
 

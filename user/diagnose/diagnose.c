@@ -180,6 +180,7 @@ void diagnose_session(const struct session *s, struct track *t, struct verdict *
 	observe_end(&facts);
 	ret->close = facts.close;
 	ret->rule = first_match(ret, &facts);
+	ret->stage = catalogue_stage(ret->rule);
 	ret->advice = (struct advice){ ret->rule->category, ret->rule->retry, ret->rule->strategy };
 	if (ret->rule->advise)
 		ret->rule->advise(&facts, &ret->advice);

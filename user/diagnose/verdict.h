@@ -57,6 +57,11 @@ struct rule; /* rule.h: id, texts, predicate */
 
 struct verdict {
 	const struct rule *rule;
+	/*
+	 * What failed, as the cause's id says it: a 101 that the client does not take is a failed
+	 * handshake, a connection that nobody accepts a failed connect.
+	 */
+	enum session_stage stage;
 	enum confidence confidence;
 	struct advice advice;
 	struct close_view close;

@@ -20,7 +20,7 @@ struct line_context {
  * end; at most 15 KiB.
  */
 char *line_session_open(const struct line_context *ctx, const struct session *s);
-/* session_end, handshake_failed or connect_failed, by the stage that the session reached. */
+/* session_end, handshake_failed or connect_failed, by the stage of the cause. */
 char *line_session_end(const struct line_context *ctx, const struct session *s,
 		       const struct verdict *v);
 /* Something that befell many connections. */

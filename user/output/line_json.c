@@ -149,11 +149,11 @@ static void add_recovery(struct json *j, cJSON *line, const struct verdict *v)
 }
 
 /* ECS: where collectors look for the status of a request. */
-static void add_http(struct json *j, cJSON *line, const struct facts *f)
+static void add_http(struct json *j, cJSON *line, const struct facts *f, const struct verdict *v)
 {
 	cJSON *response;
 
-	if (f->stage != STAGE_UPGRADE || !f->answer.status)
+	if (v->stage != STAGE_UPGRADE || !f->answer.status)
 		return;
 	response = json_object(j, json_object(j, line, "http"), "response");
 	json_number(j, response, "status_code", f->answer.status);
@@ -165,14 +165,14 @@ static char *end_with(const struct line_context *ctx, const struct facts *f,
 	struct json j = { .text_max = detail->text_max };
 	const struct session *s = f->session;
 	uint64_t ts_ns = s->ended_ns ? s->ended_ns : s->first_ns;
-	cJSON *line = new_line(&j, ctx, message_level(v), message_event_name(f), ts_ns);
+	cJSON *line = new_line(&j, ctx, message_level(v), message_event_name(v), ts_ns);
 	char message[MESSAGE_BYTES];
 
 	message_of_end(message, f, v);
 	add_trace_id(&j, line, s);
 	json_text(&j, line, "message", message);
 	json_add_session(&j, line, f, true);
-	add_http(&j, line, f);
+	add_http(&j, line, f, v);
 	add_close(&j, line, &v->close);
 	add_cause(&j, line, ctx, v, detail->evidence_max);
 	if (!verdict_is_clean(v)) {

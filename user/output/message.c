@@ -24,7 +24,7 @@ struct endpoints message_endpoints(const struct session *s)
 	return e;
 }
 
-const char *message_event_name(const struct facts *f)
+const char *message_event_name(const struct verdict *v)
 {
 	static const char *const names[] = {
 		[STAGE_CONNECT] = "connect_failed",
@@ -32,7 +32,7 @@ const char *message_event_name(const struct facts *f)
 		[STAGE_SESSION] = "session_end",
 	};
 
-	return names[f->stage];
+	return names[v->stage];
 }
 
 const char *message_level(const struct verdict *v)
@@ -90,10 +90,12 @@ void message_of_end(char *dst, const struct facts *f, const struct verdict *v)
 	char subject[HANDSHAKE_TEXT + 8];
 
 	subject_text(subject, sizeof(subject), f);
-	if (f->stage == STAGE_SESSION)
+	if (v->stage == STAGE_SESSION)
 		end_text(dst, subject, v);
-	else if (f->stage == STAGE_CONNECT)
-		snprintf(dst, MESSAGE_BYTES, "Connection failed: %s", v->summary);
+	else if (v->stage == STAGE_CONNECT)
+		snprintf(dst, MESSAGE_BYTES, "Connection%s%s failed: %s",
+			 f->answer.request ? " for WebSocket " : "",
+			 f->answer.request ? subject : "", v->summary);
 	else
 		snprintf(dst, MESSAGE_BYTES, "WebSocket handshake %s failed: %s", subject,
 			 v->summary);

@@ -15,7 +15,7 @@ struct endpoints {
 
 struct endpoints message_endpoints(const struct session *s);
 /* session_end, handshake_failed, connect_failed */
-const char *message_event_name(const struct facts *f);
+const char *message_event_name(const struct verdict *v);
 /* info: nothing wrong; warn: passes by itself or is not understood; error: somebody should look */
 const char *message_level(const struct verdict *v);
 /* network, auth, server or config: a cause without a category is classed by its close code */

@@ -28,9 +28,7 @@ const answered = (name, where, status, cause, more) => (
 
 // 101 was seen, but it is the client that cannot live with it.
 const rejected = (name, where, handshake, cause, more) => (
-  failing(name, where, cause, {
-    query: { handshake }, event: ['handshake_failed', 'session_end'], ...more,
-  }));
+  failing(name, where, cause, { query: { handshake }, ...more }));
 
 const chat = { options: { protocols: ['chat.v1'] } };
 
