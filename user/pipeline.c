@@ -9,12 +9,17 @@
 
 #include "track/event_check.h"
 
+#define LOSSES_GATHER_NS 1000000000ull
+#define LOSSES_AGAIN_NS 60000000000ull
+
 struct pipeline {
 	struct pipeline_config config;
 	struct track *track;
 	struct line_context lines;
 	struct pipeline_stats stats;
 	uint64_t last_ns; /* time of the latest record or tick */
+	uint64_t losses_told; /* sum of what the last line about losses said */
+	uint64_t losses_due_ns, losses_told_ns; /* 0: nothing to tell; never told */
 };
 
 /* The largest record that this build knows, aligned as records are. */
@@ -120,11 +125,84 @@ static int report_sessions(struct pipeline *p, uint64_t now_ns)
 	}
 }
 
+/* NULL: losses of one stream, which are in its session's verdict. */
+static const char *const loss_names[WST_LOSS_SITES] = {
+	[WST_LOSS_RING] = "records (ring buffer full)",
+	[WST_LOSS_STORAGE] = "sockets (no storage)",
+	[WST_LOSS_LOAD] = "packets (unreadable)",
+	[WST_LOSS_LOOP] = "segments (too many frames)",
+	[WST_LOSS_DROP_EVENTS] = "drops (above the rate limit)",
+	[WST_LOSS_OWNERS] = "processes (table full)",
+	[WST_LOSS_SKIPPED] = "runs of programs (interrupted on their CPU)",
+};
+
+static uint64_t sum_of_losses(const struct pipeline *p)
+{
+	const struct host_facts *host = track_host(p->track);
+	uint64_t sum = track_evicted(p->track) + track_texts_refused(p->track);
+
+	for (unsigned int i = 0; i < WST_LOSS_SITES; i++)
+		if (loss_names[i])
+			sum += host->losses[i];
+	return sum;
+}
+
+static size_t append_count(char *text, size_t size, size_t at, uint64_t count, const char *what)
+{
+	int n;
+
+	if (!count || at >= size)
+		return at;
+	n = snprintf(text + at, size - at, "%s%" PRIu64 " %s", at ? ", " : "", count, what);
+	return n < 0 ? at : at + (size_t)n;
+}
+
+/* All losses since the start, unless the last line said the same. */
+static int tell_losses(struct pipeline *p)
+{
+	const struct host_facts *host = track_host(p->track);
+	char lost[384] = "", message[448];
+	uint64_t sum = sum_of_losses(p);
+	size_t at = 0;
+
+	p->losses_due_ns = 0;
+	if (sum == p->losses_told)
+		return 0;
+	p->losses_told = sum;
+	p->losses_told_ns = p->last_ns;
+	for (unsigned int i = 0; i < WST_LOSS_SITES; i++)
+		if (loss_names[i])
+			at = append_count(lost, sizeof(lost), at, host->losses[i], loss_names[i]);
+	at = append_count(lost, sizeof(lost), at, track_evicted(p->track),
+			  "connections (too many at once)");
+	append_count(lost, sizeof(lost), at, track_texts_refused(p->track),
+		     "texts of handshakes (no room)");
+	snprintf(message, sizeof(message), "not everything was seen: lost %s", lost);
+	return hand_over(p, line_agent(&p->lines, "warn", message, p->last_ns));
+}
+
+/* A moment after the first, so that the line says more than one; then rarely. */
+static int report_losses(struct pipeline *p, uint64_t now_ns)
+{
+	uint64_t next_ns = p->losses_told_ns ? p->losses_told_ns + LOSSES_AGAIN_NS : 0;
+
+	if (p->losses_due_ns)
+		return now_ns >= p->losses_due_ns ? tell_losses(p) : 0;
+	if (sum_of_losses(p) != p->losses_told) {
+		p->losses_due_ns = now_ns + LOSSES_GATHER_NS;
+		if (p->losses_due_ns < next_ns)
+			p->losses_due_ns = next_ns;
+	}
+	return 0;
+}
+
 static int report_due(struct pipeline *p, uint64_t now_ns)
 {
 	int result = report_sessions(p, now_ns);
 
-	return result ? result : report_incidents(p, now_ns, false);
+	if (!result)
+		result = report_incidents(p, now_ns, false);
+	return result ? result : report_losses(p, now_ns);
 }
 
 int pipeline_tick(struct pipeline *p, uint64_t now_ns)
@@ -181,45 +259,6 @@ int pipeline_feed(struct pipeline *p, const void *record, size_t len)
 	return result;
 }
 
-static size_t append_count(char *text, size_t size, size_t at, uint64_t count, const char *what)
-{
-	int n;
-
-	if (!count || at >= size)
-		return at;
-	n = snprintf(text + at, size - at, "%s%" PRIu64 " %s", at ? ", " : "", count, what);
-	return n < 0 ? at : at + (size_t)n;
-}
-
-/* Losses that belong to no session: those of one stream are in its verdict. */
-static int report_losses(struct pipeline *p)
-{
-	static const char *const names[WST_LOSS_SITES] = {
-		[WST_LOSS_RING] = "records (ring buffer full)",
-		[WST_LOSS_STORAGE] = "sockets (no storage)",
-		[WST_LOSS_LOAD] = "packets (unreadable)",
-		[WST_LOSS_LOOP] = "segments (too many frames)",
-		[WST_LOSS_DROP_EVENTS] = "drops (above the rate limit)",
-		[WST_LOSS_OWNERS] = "processes (table full)",
-		[WST_LOSS_SKIPPED] = "runs of programs (interrupted on their CPU)",
-	};
-	const struct host_facts *host = track_host(p->track);
-	char lost[320] = "", message[384];
-	size_t at = 0;
-
-	for (unsigned int i = 0; i < WST_LOSS_SITES; i++)
-		if (names[i])
-			at = append_count(lost, sizeof(lost), at, host->losses[i], names[i]);
-	at = append_count(lost, sizeof(lost), at, track_evicted(p->track),
-			  "connections (too many at once)");
-	at = append_count(lost, sizeof(lost), at, track_texts_refused(p->track),
-			  "texts of handshakes (no room)");
-	if (!at)
-		return 0;
-	snprintf(message, sizeof(message), "not everything was seen: lost %s", lost);
-	return hand_over(p, line_agent(&p->lines, "warn", message, p->last_ns));
-}
-
 int pipeline_flush(struct pipeline *p)
 {
 	int result;
@@ -228,12 +267,15 @@ int pipeline_flush(struct pipeline *p)
 	result = report_sessions(p, p->last_ns);
 	if (!result)
 		result = report_incidents(p, p->last_ns, true);
-	return result ? result : report_losses(p);
+	return result ? result : tell_losses(p);
 }
 
 uint64_t pipeline_next_due_ns(const struct pipeline *p)
 {
-	return track_next_due_ns(p->track);
+	uint64_t due_ns = track_next_due_ns(p->track);
+
+	return p->losses_due_ns && (!due_ns || p->losses_due_ns < due_ns) ? p->losses_due_ns :
+									    due_ns;
 }
 
 size_t pipeline_conn_count(const struct pipeline *p)

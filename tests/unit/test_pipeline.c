@@ -211,12 +211,52 @@ TEST(pipeline, failures_by_stage)
 	done(p, e, &out);
 }
 
+static void check_told(const struct printed *out, size_t line, const char *what)
+{
+	cJSON *json;
+
+	REQUIRE(out->count == line + 1);
+	check_line(out->lines[line], "agent", NULL);
+	json = cJSON_Parse(out->lines[line]);
+	CHECK(strstr(cJSON_GetStringValue(cJSON_GetObjectItem(json, "message")), what));
+	cJSON_Delete(json);
+}
+
+/* A second after the first, all that were lost by then; those that follow once a minute, or at the end. */
+TEST(pipeline, losses_are_told_while_they_happen)
+{
+	struct events *e = events_new();
+	struct printed out;
+	struct pipeline *p = new_pipeline(&out, false);
+
+	ev_loss(e, WST_LOSS_RING, 1);
+	ev_tick(e);
+	ev_loss(e, WST_LOSS_RING, 12);
+	feed(p, e);
+	CHECK_EQ(out.count, 0);
+	CHECK(pipeline_next_due_ns(p));
+	CHECK_EQ(pipeline_tick(p, pipeline_next_due_ns(p)), 0);
+	check_told(&out, 0, "lost 12 records");
+	CHECK_EQ(pipeline_next_due_ns(p), 0);
+	ev_loss(e, WST_LOSS_RING, 13);
+	events_pass_ms(e, 2000);
+	ev_tick(e);
+	events_pass_ms(e, 50000);
+	ev_tick(e);
+	feed(p, e);
+	CHECK_EQ(out.count, 1);
+	CHECK_EQ(pipeline_tick(p, pipeline_next_due_ns(p)), 0);
+	check_told(&out, 1, "lost 13 records");
+	CHECK_EQ(pipeline_flush(p), 0);
+	CHECK_EQ(out.count, 2); /* all was said */
+	done(p, e, &out);
+}
+
 TEST(pipeline, losses_are_told_at_the_end)
 {
 	struct events *e = events_new();
 	struct printed out;
 	struct pipeline *p = new_pipeline(&out, false);
-	cJSON *json;
 
 	ev_loss(e, WST_LOSS_SYNC, 7); /* in the verdicts of their sessions */
 	feed(p, e);
@@ -226,12 +266,7 @@ TEST(pipeline, losses_are_told_at_the_end)
 	ev_loss(e, WST_LOSS_OWNERS, 3);
 	feed(p, e);
 	CHECK_EQ(pipeline_flush(p), 0);
-	REQUIRE(out.count == 1);
-	check_line(out.lines[0], "agent", NULL);
-	json = cJSON_Parse(out.lines[0]);
-	CHECK(strstr(cJSON_GetStringValue(cJSON_GetObjectItem(json, "message")),
-		     "12 records (ring buffer full), 3 processes (table full)"));
-	cJSON_Delete(json);
+	check_told(&out, 0, "12 records (ring buffer full), 3 processes (table full)");
 	done(p, e, &out);
 }
 
