@@ -3,6 +3,7 @@
 
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -14,13 +15,17 @@
 #include "platform/loop.h"
 #include "platform/process_watch.h"
 #include "platform/procfs.h"
+#include "platform/record_queue.h"
 #include "platform/recording.h"
 #include "platform/sink.h"
 
 #define RECORD_BYTES_MAX 4096
-/* Records taken in one go: signals, the clock and the output get their turn in between. */
-#define BATCH_MAX 4096
-#define BATCH_OVER (-ECANCELED)
+/* Records evaluated in one go: the ring buffer, signals and the output get their turn in between. */
+#define BATCH_MAX 256
+/* Of records that wait for that: the ends of 20,000 sessions, whose sockets are all here. */
+#define QUEUE_BYTES (40u << 20)
+#define QUEUE_FULL (-ECANCELED)
+#define TAKEN_BYTES_MAX (RECORD_BYTES_MAX + sizeof(struct wst_process_event))
 /* So many sockets fewer, and their memory is worth a look at the whole heap. */
 #define TRIM_CONNS 4096
 
@@ -32,10 +37,10 @@ struct tracer {
 	struct redactor *redactor;
 	struct process_watch *processes;
 	uint64_t end_ns; /* CLOCK_BOOTTIME; 0: no limit */
+	struct record_queue *queue;
 	uint64_t losses[LOADER_LOSS_SITES];
-	unsigned int batch; /* records taken in this go */
 	size_t conns_high; /* most sockets followed since memory was given back */
-	bool more; /* records are left from the last go: no sleep */
+	bool more; /* records are left in the ring buffer or the queue: no sleep */
 	enum tracer_state state;
 	int stop_value;
 	/* The ring buffer is mapped read-only, and redacting writes. */
@@ -78,35 +83,25 @@ static int take_record(void *arg, void *data, size_t len)
 		return 0;
 	memcpy(t->record.bytes, data, len);
 	redact_record(t->redactor, event, len);
+	/* now: the process may be gone when its turn comes */
 	if (process_watch_see(t->processes, event, len, &process))
-		err = feed(t, &process.h, sizeof(process));
+		err = record_queue_add(t->queue, &process.h, sizeof(process));
 	if (!err)
-		err = feed(t, event, len);
+		err = record_queue_add(t->queue, event, len);
 	if (err)
-		return err;
-	return ++t->batch >= BATCH_MAX ? BATCH_OVER : 0;
+		return stop(t, err);
+	return record_queue_has_room(t->queue, TAKEN_BYTES_MAX) ? 0 : QUEUE_FULL;
 }
 
-/* One go. 0, -EINTR when the run has to stop, other -errno. */
+/* Empties the ring buffer as far as there is room. 0, -EINTR when the run has to stop, other -errno. */
 static int drain(struct tracer *t)
 {
-	int ret;
+	int ret = QUEUE_FULL;
 
-	t->batch = 0;
-	ret = ring_buffer__consume(t->ring);
-	t->more = ret == BATCH_OVER;
+	if (record_queue_has_room(t->queue, TAKEN_BYTES_MAX))
+		ret = ring_buffer__consume(t->ring);
+	t->more = ret == QUEUE_FULL;
 	return ret < 0 && !t->more ? ret : 0;
-}
-
-static int drain_all(void *arg)
-{
-	struct tracer *t = arg;
-	int err;
-
-	do {
-		err = drain(t);
-	} while (!err && t->more);
-	return err;
 }
 
 static int feed_losses(struct tracer *t)
@@ -122,6 +117,44 @@ static int feed_losses(struct tracer *t)
 	for (unsigned int i = 0; i < LOADER_LOSS_SITES; i++)
 		event.total[i] = total[i];
 	return feed(t, &event.h, sizeof(event));
+}
+
+static int feed_queue(struct tracer *t, unsigned int max)
+{
+	const void *record;
+	size_t len;
+	int err = 0;
+
+	while (!err && max-- > 0 && (record = record_queue_first(t->queue, &len))) {
+		err = feed(t, record, len);
+		record_queue_remove_first(t->queue);
+	}
+	t->more |= record_queue_first(t->queue, &len) != NULL;
+	return err;
+}
+
+/*
+ * One go. In this order: whatever was lost before a record came is known before a verdict is made of
+ * it.
+ */
+static int take(struct tracer *t, unsigned int max)
+{
+	int err = drain(t);
+
+	if (!err)
+		err = feed_losses(t);
+	return err ? err : feed_queue(t, max);
+}
+
+static int take_all(void *arg)
+{
+	struct tracer *t = arg;
+	int err;
+
+	do {
+		err = take(t, UINT_MAX);
+	} while (!err && t->more);
+	return err;
 }
 
 static int feed_host(struct tracer *t)
@@ -164,7 +197,7 @@ static int feed_start(struct tracer *t)
 		err = loader_each_reason(t->loader, feed_name, t);
 	loader_forget_types(t->loader);
 	if (!err)
-		err = loader_walk_open_sockets(t->loader, drain_all, t);
+		err = loader_walk_open_sockets(t->loader, take_all, t);
 	return err == -EINTR || err == -EOPNOTSUPP ? 0 : err; /* stopped: tracer_step() says so */
 }
 
@@ -199,7 +232,8 @@ static int set_up(struct tracer *t, struct failure *f)
 		return failure_set(f, errno, "cannot map the ring buffer: %s", strerror(errno));
 	t->redactor = redactor_new();
 	t->processes = process_watch_new(loader_cgroup_fd(t->loader));
-	if (!t->redactor || !t->processes)
+	t->queue = record_queue_new(QUEUE_BYTES);
+	if (!t->redactor || !t->processes || !t->queue)
 		return failure_set(f, ENOMEM, "out of memory");
 	err = watch_descriptors(t, f);
 	if (err)
@@ -273,8 +307,11 @@ static int tick(struct tracer *t)
 		.ts_ns = clock_boottime_ns(),
 	};
 	uint64_t due_ns = pipeline_next_due_ns(t->config.pipeline);
-	int err = due_ns && due_ns <= event.ts_ns ? feed(t, &event, sizeof(event)) : 0;
+	int err = 0;
 
+	/* while records wait, they are the clock */
+	if (!t->more && due_ns && due_ns <= event.ts_ns)
+		err = feed(t, &event, sizeof(event));
 	if (!err && t->end_ns && event.ts_ns >= t->end_ns)
 		t->state = TRACER_TIME_UP;
 	return err;
@@ -316,10 +353,7 @@ int tracer_step(struct tracer *t, int timeout_ms)
 	wakes = loop_wait(t->loop, t->more ? 0 : timeout_ms);
 	if (wakes < 0)
 		return wakes;
-	/* Losses first: verdicts on what comes next have to know of them. */
-	err = wakes ? feed_losses(t) : 0;
-	if (!err)
-		err = drain(t);
+	err = take(t, BATCH_MAX);
 	if (!err)
 		err = tick(t);
 	if (err && t->state == TRACER_RUNNING)
@@ -348,9 +382,7 @@ int tracer_finish(struct tracer *t)
 	if (t->state == TRACER_STOPPED)
 		return 0;
 	loader_detach(t->loader);
-	err = drain_all(t);
-	if (!err)
-		err = feed_losses(t);
+	err = take_all(t);
 	if (!err)
 		err = tick(t);
 	if (!err)
@@ -377,6 +409,7 @@ void tracer_free(struct tracer *t)
 	if (!t)
 		return;
 	ring_buffer__free(t->ring);
+	record_queue_free(t->queue);
 	loader_close(t->loader);
 	process_watch_free(t->processes);
 	redactor_free(t->redactor);
