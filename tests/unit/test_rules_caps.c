@@ -40,7 +40,7 @@ TEST(rules_caps, lost_events)
 	st.s.losses_at_end = 12;
 	story_verdict(&st);
 	CHECK_STR(story_evidence(&st, "lost_events"),
-		  "7 events were lost while the session lived: facts may be missing");
+		  "7 events lost while the session lived: facts may be missing");
 	check_capped(&st, "lost_events");
 }
 
@@ -196,7 +196,7 @@ TEST(rules_caps, unknown_lists_what_was_seen)
 	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.unknown");
 	CHECK_EQ(st.v.confidence, CONFIDENCE_LOW);
 	CHECK_STR(story_evidence(&st, "unread_data"),
-		  "7 bytes received were not read by the process");
+		  "7 bytes received and not read by the process");
 	CHECK(story_evidence(&st, "errno") != NULL);
 	CHECK(story_evidence(&st, "no_close_frame") != NULL);
 	story_done(&st);

@@ -5,6 +5,7 @@
 #include "diagnose/catalogue.h"
 #include "diagnose/evidence.h"
 #include "diagnose/format.h"
+#include "diagnose/format.h"
 #include "diagnose/observe.h"
 #include "diagnose/template.h"
 
@@ -37,11 +38,13 @@ static void cap(struct verdict *v)
 static void cap_for_losses(struct verdict *v, const struct session *s)
 {
 	uint32_t lost = s->losses_at_end - s->losses_at_start;
+	char events[FORMAT_COUNT];
 
 	if (!lost || v->rule->flags & RULE_QUOTES)
 		return;
 	evidence_add(&v->evidence, "lost_events", 0,
-		     "%u events were lost while the session lived: facts may be missing", lost);
+		     "%s lost while the session lived: facts may be missing",
+		     format_count(events, lost, "event"));
 	cap(v);
 }
 

@@ -227,19 +227,20 @@ void evidence_errno(struct evidence *ev, const struct conn *c)
 static void add_queues(struct evidence *ev, const struct conn *c)
 {
 	const struct wst_tcp_facts *tcp = &c->end->tcp;
+	char bytes[FORMAT_COUNT], segments[FORMAT_COUNT];
 
+	format_count(segments, tcp->retransmits, "segment");
 	if (tcp->unacked_bytes)
-		evidence_add(ev, "unacked_data", 0,
-			     "%u bytes sent and never acknowledged; %u segments sent again",
-			     tcp->unacked_bytes, tcp->retransmits);
+		evidence_add(ev, "unacked_data", 0, "%s sent and never acknowledged; %s sent again",
+			     format_count(bytes, tcp->unacked_bytes, "byte"), segments);
 	else if (tcp->retransmits)
-		evidence_add(ev, "retransmits", 0, "%u segments were sent again", tcp->retransmits);
+		evidence_add(ev, "retransmits", 0, "%s sent again", segments);
 	if (tcp->unsent_bytes)
-		evidence_add(ev, "unsent_data", 0, "%u bytes written by the process were not sent",
-			     tcp->unsent_bytes);
+		evidence_add(ev, "unsent_data", 0, "%s written by the process and not sent",
+			     format_count(bytes, tcp->unsent_bytes, "byte"));
 	if (tcp->unread_bytes)
-		evidence_add(ev, "unread_data", 0, "%u bytes received were not read by the process",
-			     tcp->unread_bytes);
+		evidence_add(ev, "unread_data", 0, "%s received and not read by the process",
+			     format_count(bytes, tcp->unread_bytes, "byte"));
 	if (tcp->send_window == 0 && c->established_ns)
 		evidence_add(ev, "zero_window", 0, "the peer's receive window was zero");
 }
@@ -247,14 +248,15 @@ static void add_queues(struct evidence *ev, const struct conn *c)
 void evidence_path(struct evidence *ev, const struct conn *c)
 {
 	const struct wst_tcp_facts *tcp = &c->end->tcp;
-	char silence[FORMAT_DURATION];
+	char silence[FORMAT_DURATION], probes[FORMAT_COUNT];
 	uint64_t end_ns = 0;
 
 	if (!c->has_facts)
 		return;
 	add_queues(ev, c);
 	if (tcp->probes)
-		evidence_add(ev, "probes", 0, "%u probes in a row were not answered", tcp->probes);
+		evidence_add(ev, "probes", 0, "%s in a row without an answer",
+			     format_count(probes, tcp->probes, "probe"));
 	conn_ended_by(c, &end_ns);
 	if (tcp->last_segment_in_ns && end_ns > tcp->last_segment_in_ns + 1000000000ull)
 		evidence_add(ev, "silence", tcp->last_segment_in_ns,
@@ -274,12 +276,14 @@ void evidence_heartbeat(struct evidence *ev, const struct facts *f)
 	const struct path_story *p = &f->path;
 	const char *other = name_of_initiator(facts_other_party(f));
 	char time[FORMAT_DURATION], rtt[FORMAT_DURATION], who[FACTS_NAME_BYTES];
+	char pings[FORMAT_COUNT];
 
 	if (p->pings)
 		evidence_add(ev, "unanswered_pings", p->ts_ns - p->waited_ns,
-			     "%s sent %u pings without a pong in %s%s",
+			     "%s sent %s without a pong in %s%s",
 			     facts_name(who, f->session, p->giver, p->own ? p->near->owner : NULL),
-			     p->pings, format_duration(time, p->waited_ns), fate_of_ping(p));
+			     format_count(pings, p->pings, "ping"),
+			     format_duration(time, p->waited_ns), fate_of_ping(p));
 	else if (p->by_data)
 		evidence_add(ev, "unanswered_data", p->ts_ns - p->waited_ns,
 			     "nothing came from the %s in the %s after the last message to it%s",

@@ -66,12 +66,13 @@ static enum confidence firewall_dropped(const struct facts *f, struct evidence *
 {
 	const struct conn *c = f->client;
 	const char *reason = track_reason_name(f->track, WST_NAME_DROP, c->end->drop_reason);
+	char packets[FORMAT_COUNT];
 
 	if (c->established_ns || !c->end->drops || !reason || !strstr(reason, "NETFILTER"))
 		return CONFIDENCE_NONE;
 	evidence_add(ev, "packet_drop", c->end->drop_ns,
-		     "this host dropped %u packets of the connection, reason %s", c->end->drops,
-		     reason);
+		     "this host dropped %s of the connection, reason %s",
+		     format_count(packets, c->end->drops, "packet"), reason);
 	add_syns(ev, f);
 	return CONFIDENCE_HIGH;
 }
@@ -79,13 +80,15 @@ static enum confidence firewall_dropped(const struct facts *f, struct evidence *
 static enum confidence backlog_overflow(const struct facts *f, struct evidence *ev)
 {
 	const struct conn *c = f->client;
+	char waiting[FORMAT_COUNT];
 
 	if (!c->end->backlog_overflow)
 		return CONFIDENCE_NONE;
 	evidence_add(ev, "accept_queue_full", 0,
-		     "a SYN met %u connections waiting in an accept queue of %u, of %.*s (pid %u)",
-		     c->end->backlog_queued, c->end->backlog_limit, WST_COMM_LEN,
-		     c->end->listener.comm, c->end->listener.tgid);
+		     "a SYN met %s waiting in an accept queue of %u, of %.*s (pid %u)",
+		     format_count(waiting, c->end->backlog_queued, "connection"),
+		     c->end->backlog_limit, WST_COMM_LEN, c->end->listener.comm,
+		     c->end->listener.tgid);
 	add_syns(ev, f);
 	return CONFIDENCE_HIGH;
 }

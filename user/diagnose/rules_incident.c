@@ -109,13 +109,15 @@ static enum confidence upstream_imbalance(const struct facts *f, struct evidence
 static enum confidence failure_rate(const struct facts *f, struct evidence *ev)
 {
 	const struct incident *i = f->incident;
+	char times[FORMAT_COUNT];
 
 	if (!is_kind(f, INCIDENT_FAILURE_RATE))
 		return CONFIDENCE_NONE;
 	evidence_add(ev, "count", i->first_ns, "%u of %u attempts of the last minute failed",
 		     i->failures.failed, i->failures.attempts);
 	for (unsigned int n = 0; n < SERVICE_CAUSES && i->failures.causes[n].cause; n++)
-		evidence_add(ev, "cause", 0, "%u times %s", i->failures.causes[n].count,
+		evidence_add(ev, "cause", 0, "%s %s",
+			     format_count(times, i->failures.causes[n].count, "time"),
 			     i->failures.causes[n].cause);
 	/* Many causes at once are many stories. */
 	return 2 * i->failures.causes[0].count > i->failures.failed ? CONFIDENCE_HIGH :

@@ -30,7 +30,7 @@
 static void add_unread(struct evidence *ev, const struct facts *f)
 {
 	const struct path_story *p = &f->path;
-	char time[FORMAT_DURATION], who[FACTS_NAME_BYTES];
+	char time[FORMAT_DURATION], who[FACTS_NAME_BYTES], count[FORMAT_COUNT];
 
 	evidence_add(ev, "pong_unread", p->ts_ns - p->answered_for_ns,
 		     "the answer to the last ping had arrived %s before %s gave up%s",
@@ -38,8 +38,8 @@ static void add_unread(struct evidence *ev, const struct facts *f)
 		     facts_name(who, f->session, p->giver, p->near->owner),
 		     p->answer_read ? "" : ", and lay unread in its receive queue");
 	if (p->at_near.tcp.unread_bytes)
-		evidence_add(ev, "unread_data", 0, "%u bytes received were not read by the process",
-			     p->at_near.tcp.unread_bytes);
+		evidence_add(ev, "unread_data", 0, "the process had not read %s of what came",
+			     format_count(count, p->at_near.tcp.unread_bytes, "byte"));
 }
 
 /* Sessions of one process that stall together stall because of it. */
@@ -75,13 +75,13 @@ static void add_silence(struct evidence *ev, const struct facts *f)
 {
 	const struct path_story *p = &f->path;
 	const struct wst_tcp_facts *tcp = &p->at_stuck.tcp;
-	char time[FORMAT_DURATION];
+	char time[FORMAT_DURATION], bytes[FORMAT_COUNT], times[FORMAT_COUNT];
 
 	evidence_add(ev, "unacked_data", tcp->busy_since_ns,
-		     "%u bytes to the %s were sent again %u times in a row without an ACK",
-		     tcp->unacked_bytes + tcp->unsent_bytes,
+		     "no ACK for %s to the %s, sent again %s in a row",
+		     format_count(bytes, tcp->unacked_bytes + tcp->unsent_bytes, "byte"),
 		     name_of_initiator(facts_far_party(f->session, (unsigned int)p->stuck)),
-		     tcp->timeouts);
+		     format_count(times, tcp->timeouts, "time"));
 	if (p->at_stuck.ts_ns > tcp->last_segment_in_ns && tcp->last_segment_in_ns)
 		evidence_add(ev, "silence", tcp->last_segment_in_ns,
 			     "its last segment came %s before the end",
@@ -135,7 +135,7 @@ static enum confidence peer_gone(const struct facts *f, struct evidence *ev)
 static void add_culprit(struct evidence *ev, const struct facts *f)
 {
 	const struct session *s = f->session;
-	char who[FACTS_NAME_BYTES];
+	char who[FACTS_NAME_BYTES], count[FORMAT_COUNT];
 
 	for (unsigned int i = 0; i < s->leg_count; i++) {
 		const struct conn *c = s->legs[i];
@@ -145,8 +145,9 @@ static void add_culprit(struct evidence *ev, const struct facts *f)
 		if (in != WST_IN || !conn_at_close(c, &at) || !at.tcp.unread_bytes)
 			continue;
 		evidence_add(ev, "unread_data", 0,
-			     "%s, at the other end, had not read %u bytes that it had received",
-			     facts_name(who, s, facts_owner(s, i), c->owner), at.tcp.unread_bytes);
+			     "%s, at the other end, had not read %s that it had received",
+			     facts_name(who, s, facts_owner(s, i), c->owner),
+			     format_count(count, at.tcp.unread_bytes, "byte"));
 	}
 }
 

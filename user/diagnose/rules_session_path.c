@@ -50,10 +50,11 @@ static bool by_routing(const struct facts *f, const struct conn *c)
 
 static void add_drops(struct evidence *ev, const struct facts *f, const struct conn *c)
 {
-	evidence_add(
-		ev, "packet_drop", c->end->drop_ns,
-		"this host dropped %u packets of the connection, the last one for the reason %s",
-		c->end->drops, drop_reason(f, c));
+	char packets[FORMAT_COUNT];
+
+	evidence_add(ev, "packet_drop", c->end->drop_ns,
+		     "this host dropped %s of the connection, the last one for the reason %s",
+		     format_count(packets, c->end->drops, "packet"), drop_reason(f, c));
 }
 
 /* The drops are what broke it: nothing has come in since, or what is sent does not arrive. */
@@ -159,14 +160,16 @@ static bool small_ones_pass(const struct conn_snapshot *at)
 static void add_large(struct evidence *ev, const struct conn_snapshot *at)
 {
 	const struct wst_tcp_facts *tcp = &at->tcp;
+	char count[FORMAT_COUNT];
 
 	evidence_add(
 		ev, "large_segments_lost", tcp->busy_since_ns,
-		"a segment of %u bytes was sent %u times and never acknowledged; the largest that was ever acknowledged had %u",
-		tcp->resent_segment, tcp->timeouts + 1, tcp->largest_acked_segment);
+		"a segment of %u bytes was sent %s and never acknowledged; the largest that was ever acknowledged had %u",
+		tcp->resent_segment, format_count(count, tcp->timeouts + 1, "time"),
+		tcp->largest_acked_segment);
 	if (tcp->sacked_segments)
-		evidence_add(ev, "small_segments_pass", 0,
-			     "%u segments behind it arrived (selective ACKs)", tcp->sacked_segments);
+		evidence_add(ev, "small_segments_pass", 0, "%s behind it arrived (selective ACKs)",
+			     format_count(count, tcp->sacked_segments, "segment"));
 	else
 		evidence_add(ev, "small_segments_pass", tcp->last_segment_in_ns,
 			     "the peer's segments kept coming meanwhile");
