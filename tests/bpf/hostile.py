@@ -183,9 +183,9 @@ class Hostile:
     answer_churn = answer_frames
 
     def churn(self):
-        """Sessions that come and go, each with a message and an end of one of three kinds."""
+        """Sessions that come and go, each with a message and an end of one of three kinds: its path tells which."""
         for number in range(self.count):
-            sock = self.handshake("/churn/%d" % (number % 50))
+            sock = self.handshake("/churn/%d" % (number % 150))
             sock.sendall(websocket.named_frame("text", "20", True))
             if number % 3 == 1:
                 sock.sendall(websocket.named_frame("close", "1000", True))

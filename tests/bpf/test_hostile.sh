@@ -136,3 +136,31 @@ test_hostile_secrets() {
 	expect session_end '.close.from_server.reason == "bad token=**** or ********************" and .session.path == "/chat;***************/room"' || return
 	if grep -a hush "$LINES" "$WORK/recording"; then return 1; fi
 }
+
+# Hands lines on, but slower than they come, until the flood is over.
+read_slowly() {
+	local lines
+	while mapfile -t -n 20 lines && [ ${#lines[@]} -gt 0 ]; do
+		printf '%s\n' "${lines[@]}"
+		[ -e "$WORK/over" ] || sleep 0.1
+	done
+}
+
+# The reader holds the tracer up in the middle of its work, and meanwhile the buffer overflows. What
+# was not told is no proof: not of a firewall's RST, not of a Close frame that was never sent.
+test_hostile_flood_lowers_confidence() {
+	mkfifo "$WORK/pipe"
+	read_slowly <"$WORK/pipe" >"$LINES" &
+	local reader=$! size=-1
+	start_tracer "$WORK/pipe" --buffer-mib 1 && hostile churn 9000 && touch "$WORK/over" || return
+	until [ "$(stat -c %s "$LINES")" -eq "$size" ]; do
+		size=$(stat -c %s "$LINES")
+		sleep 1
+	done
+	kill -INT "$started" && wait "$started" "$reader" || return
+	grep lost "$WORK/pipe.err" || return
+	jq -s -e 'map(select(.event.name == "session_end" and .cause.confidence == "high" and .session.path) |
+		select((.session.path | ltrimstr("/churn/") | tonumber % 3) as $kind |
+		["session.closed_without_close_frame", "session.close_unanswered", "session.aborted_by_application"][$kind] != .cause.id) |
+		[.session.path, .cause.id]) == []' "$LINES"
+}

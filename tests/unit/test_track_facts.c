@@ -28,6 +28,58 @@ TEST(track_facts, losses_are_of_the_time_of_the_session)
 	finish(t, s, e);
 }
 
+static uint32_t lost_before(struct events *e, const struct side *side)
+{
+	struct track *t;
+	struct session *s;
+	uint32_t start;
+
+	ev_handshake(e, side);
+	ev_fin_both(e, side, true);
+	t = track_of(e);
+	s = only_end(t, UINT64_MAX);
+	start = s->losses_at_start;
+	CHECK_EQ(s->losses_at_end, 12);
+	finish(t, s, e);
+	return start;
+}
+
+/* What is read of the counters may be newer than the records that wait in the buffer. */
+TEST(track_facts, losses_after_an_older_record)
+{
+	struct events *e = events_new();
+	uint64_t now_ns = e->now_ns;
+
+	ev_loss(e, WST_LOSS_RING, 5);
+	events_pass_ms(e, 1000);
+	ev_loss(e, WST_LOSS_RING, 12);
+	e->now_ns = now_ns + 500 * 1000000ull;
+	ev_open(e, &SERVER);
+	CHECK_EQ(lost_before(e, &SERVER), 5);
+}
+
+/* Soon after another loss: no less than it is by then, for all sessions that come later. */
+TEST(track_facts, losses_in_quick_succession)
+{
+	struct events *e = events_new();
+
+	ev_loss(e, WST_LOSS_RING, 5);
+	events_pass_ms(e, 1);
+	ev_loss(e, WST_LOSS_SKIPPED, 7);
+	events_pass_ms(e, 1);
+	ev_open(e, &SERVER);
+	CHECK_EQ(lost_before(e, &SERVER), 12);
+}
+
+/* Its first record is lost, and so may be more. */
+TEST(track_facts, losses_of_a_socket_without_a_beginning)
+{
+	struct events *e = events_new();
+
+	ev_loss(e, WST_LOSS_RING, 12);
+	CHECK_EQ(lost_before(e, &SERVER), 0);
+}
+
 /* The SYN is dropped before anybody knows what becomes of its socket. */
 TEST(track_facts, drops_and_full_queues)
 {

@@ -299,12 +299,12 @@ static void arm_timer(struct tracer *t)
 }
 
 /* A wait is over and no record came that said so: the recording has to know. */
-static int tick(struct tracer *t)
+static int tick(struct tracer *t, uint64_t now_ns)
 {
 	struct wst_event event = {
 		.type = WST_EV_TICK,
 		.size = sizeof(event),
-		.ts_ns = clock_boottime_ns(),
+		.ts_ns = now_ns,
 	};
 	uint64_t due_ns = pipeline_next_due_ns(t->config.pipeline);
 	int err = 0;
@@ -344,6 +344,7 @@ static void give_back_memory(struct tracer *t)
 
 int tracer_step(struct tracer *t, int timeout_ms)
 {
+	uint64_t now_ns;
 	int wakes, err;
 
 	if (t->state != TRACER_RUNNING || flush(t))
@@ -353,9 +354,11 @@ int tracer_step(struct tracer *t, int timeout_ms)
 	wakes = loop_wait(t->loop, t->more ? 0 : timeout_ms);
 	if (wakes < 0)
 		return wakes;
+	/* taken before: what comes meanwhile may still wait in the ring buffer */
+	now_ns = clock_boottime_ns();
 	err = take(t, BATCH_MAX);
 	if (!err)
-		err = tick(t);
+		err = tick(t, now_ns);
 	if (err && t->state == TRACER_RUNNING)
 		return err;
 	if (wakes & LOOP_HANGUP && t->state == TRACER_RUNNING)
@@ -384,7 +387,7 @@ int tracer_finish(struct tracer *t)
 	loader_detach(t->loader);
 	err = take_all(t);
 	if (!err)
-		err = tick(t);
+		err = tick(t, clock_boottime_ns());
 	if (!err)
 		err = pipeline_flush(t->config.pipeline);
 	if (!err)

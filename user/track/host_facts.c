@@ -12,11 +12,30 @@ void host_apply(struct host_facts *h, const struct wst_host_event *event)
 	field_copy(h->hostname, sizeof(h->hostname), event->hostname, sizeof(event->hostname));
 }
 
+#define READINGS (sizeof(((struct host_facts *)0)->readings) / sizeof(struct loss_reading))
+/* Together they reach back for longer than records wait. */
+#define READINGS_APART_NS 250000000ull
+
+static const struct loss_reading *reading(const struct host_facts *h, uint32_t number)
+{
+	return &h->readings[number % READINGS];
+}
+
 void host_apply_losses(struct host_facts *h, const struct wst_loss_event *event)
 {
+	const struct loss_reading *last = reading(h, h->reading_count - 1);
+	uint32_t before = host_lost_facts(h), lost;
+
 	for (unsigned int i = 0; i < 8; i++)
 		if (event->total[i] > h->losses[i])
 			h->losses[i] = event->total[i];
+	lost = host_lost_facts(h);
+	if (lost == before)
+		return;
+	h->lost_ns = event->h.ts_ns;
+	if (h->reading_count && h->lost_ns < last->ts_ns + READINGS_APART_NS)
+		return;
+	h->readings[h->reading_count++ % READINGS] = (struct loss_reading){ h->lost_ns, lost };
 }
 
 /*
@@ -27,9 +46,21 @@ void host_apply_losses(struct host_facts *h, const struct wst_loss_event *event)
 uint32_t host_lost_facts(const struct host_facts *h)
 {
 	uint64_t sum = h->losses[WST_LOSS_RING] + h->losses[WST_LOSS_STORAGE] +
-		       h->losses[WST_LOSS_LOAD];
+		       h->losses[WST_LOSS_LOAD] + h->losses[WST_LOSS_SKIPPED];
 
 	return sum > UINT32_MAX ? UINT32_MAX : (uint32_t)sum;
+}
+
+uint32_t host_lost_facts_at(const struct host_facts *h, uint64_t ts_ns)
+{
+	uint32_t oldest = h->reading_count > READINGS ? h->reading_count - READINGS : 0;
+
+	if (h->lost_ns <= ts_ns)
+		return host_lost_facts(h);
+	for (uint32_t i = h->reading_count; i > oldest; i--)
+		if (reading(h, i - 1)->ts_ns <= ts_ns)
+			return reading(h, i - 1)->lost;
+	return oldest ? reading(h, oldest)->lost : 0;
 }
 
 /* Index of the first name that is not before (kind, value). */

@@ -22,6 +22,8 @@ void host_apply(struct host_facts *h, const struct wst_host_event *event);
 void host_apply_losses(struct host_facts *h, const struct wst_loss_event *event);
 /* Lost records and bytes that may have held facts about any socket. */
 uint32_t host_lost_facts(const struct host_facts *h);
+/* Surely no more than had been lost at that time. */
+uint32_t host_lost_facts_at(const struct host_facts *h, uint64_t ts_ns);
 /* More names than there is room for are not kept. */
 void reason_names_add(struct reason_names *n, const struct wst_name_event *event);
 const char *reason_names_find(const struct reason_names *n, uint32_t kind, uint32_t value);

@@ -45,6 +45,13 @@ struct host_facts {
 	uint32_t flags; /* enum wst_host_flag */
 	char hostname[WST_HOSTNAME_BYTES + 1];
 	uint64_t losses[8]; /* last totals, by enum wst_loss_site */
+	uint64_t lost_ns; /* when host_lost_facts() last grew */
+	/* and what it was before: records may be older than the last look */
+	struct loss_reading {
+		uint64_t ts_ns;
+		uint32_t lost;
+	} readings[16]; /* a ring of those in which it had grown */
+	uint32_t reading_count; /* of all, also those that are gone */
 };
 
 struct groups;

@@ -68,7 +68,9 @@ static struct conn *obtain(struct track *t, const struct wst_event *event)
 	if (!c)
 		return NULL;
 	c->first_seen_ns = c->last_ns = event->ts_ns;
-	c->losses_at_start = host_lost_facts(&t->host);
+	/* The first record is lost, and who knows when, if it says that the socket does anything. */
+	if (event->type == WST_EV_OPEN)
+		c->losses_at_start = host_lost_facts_at(&t->host, event->ts_ns);
 	return c;
 }
 
