@@ -17,7 +17,7 @@ struct seen_process {
 	uint32_t tgid; /* 0: free */
 	uint32_t used;
 	uint64_t start_ns;
-	uint64_t read_ns; /* when /proc was read, in record time */
+	uint64_t refused_ns; /* /proc was read for a connection that it did not accept; record time */
 };
 
 struct process_watch {
@@ -124,7 +124,7 @@ bool process_watch_see(struct process_watch *w, const struct wst_event *record, 
 {
 	const struct wst_task *task = owner_of(record, len);
 	struct seen_process *entry;
-	bool known;
+	bool known, refused;
 
 	if (!task || task->tgid == 0)
 		return false;
@@ -132,12 +132,13 @@ bool process_watch_see(struct process_watch *w, const struct wst_event *record, 
 	entry = entry_of(w, task);
 	known = entry->tgid == task->tgid && entry->start_ns == task->start_ns;
 	entry->used = w->clock;
-	if (known &&
-	    !(was_never_accepted(record, len) && record->ts_ns - entry->read_ns > REFRESH_NS))
+	refused = was_never_accepted(record, len) &&
+		  (!known || record->ts_ns - entry->refused_ns > REFRESH_NS);
+	if (known && !refused)
 		return false;
 	entry->tgid = task->tgid;
 	entry->start_ns = task->start_ns;
-	entry->read_ns = record->ts_ns;
+	entry->refused_ns = refused ? record->ts_ns : 0;
 	if (procfs_read_process(task->tgid, task->start_ns, ret_event) &&
 	    (known || !describe_gone(w, task, ret_event)))
 		return false;
