@@ -4,6 +4,7 @@
 #include "end.bpf.h"
 #include "front.bpf.h"
 #include "listen.bpf.h"
+#include "note.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 #define SECOND_NS 1000000000ull
@@ -18,34 +19,6 @@
  * scans.
  */
 #define UNACCEPTED_AGE_NS SECOND_NS
-
-static __always_inline void note_reset(struct note *note, u32 flags)
-{
-	note->flags = flags;
-	note->connect_ns = 0;
-	note->established_ns = 0;
-	note->syn_retransmits = 0;
-	note->state_count = 0;
-	note->scan.active = 0;
-	note->flow = 0;
-	note->front = 0;
-	note->tls_alert[WST_IN] = 255;
-	note->tls_alert[WST_OUT] = 255;
-}
-
-static __always_inline void note_state(struct note *note, u8 state)
-{
-	u32 i;
-
-	if (note->state_count >= WST_STATE_HISTORY) {
-		for (i = 1; i < WST_STATE_HISTORY; i++)
-			note->states[i - 1] = note->states[i];
-		note->state_count = WST_STATE_HISTORY - 1;
-	}
-	/* masked for the verifier of older kernels */
-	note->states[note->state_count & (WST_STATE_HISTORY - 1)] = state;
-	note->state_count++;
-}
 
 /* listen() and connect() run in the caller's context: the owner is `current`. */
 static __always_inline struct note *note_from_caller(struct sock *sk, u32 flags)

@@ -17,6 +17,8 @@ int walk_frames(struct __sk_buff *skb, u32 direction, u32 offset, u32 seq, u32 l
  * Walks what is held of the stream, see held.bpf.c. Returns 1 when sync was lost.
  */
 int walk_held(struct __sk_buff *skb, u32 direction);
+/* Makes up for what no tracepoint has told of the socket, see head_order.bpf.c. */
+int meet_socket(struct __sk_buff *skb);
 /*
  * Takes a segment that may hold bytes of a head, see head_order.bpf.c. Returns 1 when
  * read_held_line() has to follow.

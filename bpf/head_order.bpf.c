@@ -7,6 +7,7 @@
  */
 #include "frames.bpf.h"
 #include "held.bpf.h"
+#include "note.bpf.h"
 
 /*
  * How far ahead bytes are held: no head is longer than WST_HTTP_HEAD_BYTES, but behind the answer to
@@ -82,6 +83,54 @@ __noinline int read_held_line(struct __sk_buff *skb, u32 direction)
 	note->scan.active = 0;
 	note->next_seq[direction] = arrived;
 	return 1;
+}
+
+/*
+ * The socket waited to be accepted when the programs were attached, where nobody finds it, or there
+ * was no memory for its note. Who owns it shows when it is read.
+ */
+static __always_inline void adopt(struct bpf_sock *sk)
+{
+	struct bpf_tcp_sock *tp = bpf_tcp_sock(sk);
+	struct note *note = tp ? packet_note_create(sk) : NULL;
+
+	if (!note) {
+		count_loss(WST_LOSS_STORAGE);
+		return;
+	}
+	note_reset(note, NOTE_INHERITED | NOTE_CHAT_PORT |
+				 (is_chat_port(sk->src_port) ? NOTE_PASSIVE : 0) |
+				 (tp->bytes_received || tp->bytes_acked > 1 ? NOTE_MIDSTREAM : 0));
+}
+
+/*
+ * A change of state that interrupts another one on its CPU passes unseen: the kernel skips the second
+ * run of a program (recursion). What it would have noted is noted with the first bytes.
+ */
+__noinline int meet_socket(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = packet_sock(skb);
+	struct note *note;
+
+	if (!sk || sk->state == TCP_LISTEN)
+		return 0;
+	if (!packet_note(sk))
+		adopt(sk);
+	note = packet_note(sk);
+	if (!note)
+		return 0;
+	if (note->flags & NOTE_LISTENER) { /* still the copy of its listener's */
+		note_reset(note, NOTE_PASSIVE | NOTE_INHERITED);
+		note_state(note, TCP_SYN_RECV);
+	}
+	if (sk->state == TCP_ESTABLISHED && !note->established_ns &&
+	    !(note->flags & NOTE_MIDSTREAM)) {
+		note->established_ns = bpf_ktime_get_boot_ns();
+		note_state(note, TCP_ESTABLISHED);
+	}
+	if (has_chat_port(sk))
+		note->flags |= NOTE_CHAT_PORT;
+	return 0;
 }
 
 static __always_inline void expect_held(struct note *note, u32 end)

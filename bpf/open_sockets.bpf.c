@@ -18,6 +18,12 @@ static __always_inline void join_stream(struct sock *sk, struct note *note)
 	ws_walk_join(&stream->walk[WST_OUT], !passive);
 }
 
+static __always_inline bool was_met_by_packet(const struct note *note)
+{
+	return note->flags & NOTE_MIDSTREAM && note->flags & NOTE_CHAT_PORT &&
+	       !(note->flags & NOTE_ANNOUNCED);
+}
+
 SEC("iter/task_file")
 int handle_open_sockets(struct bpf_iter__task_file *ctx)
 {
@@ -37,10 +43,11 @@ int handle_open_sockets(struct bpf_iter__task_file *ctx)
 	if (state != TCP_LISTEN && state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
 		return 0;
 	/*
-	 * A socket that the other programs know already was opened after they were attached. Shared
-	 * listeners: the first holder stays.
+	 * A socket that the other programs know already was opened after they were attached, or a
+	 * packet of it passed before it was found here. Shared listeners: the first holder stays.
 	 */
-	if (sock_note(sk))
+	note = sock_note(sk);
+	if (note && !was_met_by_packet(note))
 		return 0;
 	note = sock_note_create(sk);
 	if (!note) {

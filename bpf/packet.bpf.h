@@ -34,6 +34,11 @@ static __always_inline struct sock *packet_kernel_sock(struct bpf_sock *sk)
 	return (struct sock *)bpf_skc_to_tcp_sock(sk);
 }
 
+static __always_inline bool has_chat_port(const struct bpf_sock *sk)
+{
+	return is_chat_port(sk->src_port) || is_chat_port(bpf_ntohs(sk->dst_port));
+}
+
 /*
  * Network and transport headers lie in the linear part: the stack has pulled them before these
  * hooks run. The payload's length comes from skb->len, because tot_len is 0 in the super-segments

@@ -228,6 +228,13 @@ static __always_inline void read_held(struct __sk_buff *skb, u32 direction)
 			break;
 }
 
+/* Which no tracepoint has told of, see head_order.bpf.c. */
+static __always_inline bool is_unknown(const struct note *note)
+{
+	return !note || note->flags & NOTE_LISTENER ||
+	       (!note->established_ns && !(note->flags & NOTE_MIDSTREAM));
+}
+
 static __always_inline void look_for_head(struct __sk_buff *skb, const struct packet *p)
 {
 	if (p->direction == WST_OUT && find_early_head(skb))
@@ -252,7 +259,6 @@ static __always_inline void note_segment(struct __sk_buff *skb, struct stream *s
 			      segment && segment < p->len ? segment : p->len, now_ns);
 }
 
-/* Of a socket that has a stream or a note. */
 /*
  * The ACK of what met the listener: where that waits for data (TCP_DEFER_ACCEPT), it is always the
  * request, and the process may never answer.
@@ -265,11 +271,14 @@ static __always_inline void look_for_early_head(struct __sk_buff *skb, const str
 		read_held(skb, WST_IN);
 }
 
+/* Of a socket that has a stream or a note, or should have. */
 static __always_inline void on_segment(struct __sk_buff *skb, struct bpf_sock *sk,
 				       struct stream *stream, const struct packet *p)
 {
 	u64 now_ns;
 
+	if (!stream && is_unknown(packet_note(sk)))
+		meet_socket(skb);
 	if (p->len && (!stream || wants_head(stream, p->direction)) &&
 	    may_hold_head(packet_note(sk))) {
 		look_for_head(skb, p);
@@ -287,10 +296,6 @@ static __always_inline void on_segment(struct __sk_buff *skb, struct bpf_sock *s
 		on_frames(skb, stream, p, now_ns);
 }
 
-/*
- * The kernel runs these programs for whole sockets only (__cgroup_bpf_run_filter_skb), so there is
- * no need to ask bpf_sk_fullsock() here.
- */
 static __always_inline void on_listener(struct __sk_buff *skb, const struct packet *p)
 {
 	if (p->syn)
@@ -312,8 +317,7 @@ static __always_inline int on_packet(struct __sk_buff *skb, u8 direction)
 
 	if (!sk)
 		return PASS;
-	if (targ_only_chat_ports && !is_chat_port(sk->src_port) &&
-	    !is_chat_port(bpf_ntohs(sk->dst_port)))
+	if (targ_only_chat_ports && !has_chat_port(sk))
 		return PASS;
 	if (direction == WST_IN && sk->state == TCP_LISTEN) {
 		if (packet_parse(skb, &p))
@@ -321,7 +325,7 @@ static __always_inline int on_packet(struct __sk_buff *skb, u8 direction)
 		return PASS;
 	}
 	stream = packet_stream(sk);
-	if ((stream || packet_note(sk)) && packet_parse(skb, &p))
+	if ((stream || packet_note(sk) || has_chat_port(sk)) && packet_parse(skb, &p))
 		on_segment(skb, sk, stream, &p);
 	return PASS;
 }
