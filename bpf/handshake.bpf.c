@@ -303,11 +303,17 @@ static __always_inline void begin_head(struct __sk_buff *skb, struct bpf_sock *s
 		note->flags |= NOTE_HTTP_SEEN;
 }
 
+/* A proxy may end TLS here: what it connects to for this client, and the end, are still to come. */
+static __always_inline bool may_be_front(const struct note *note)
+{
+	return note->flags & NOTE_TLS && note->flags & NOTE_PASSIVE;
+}
+
 /* Without its note the socket costs nothing but the question for it. */
 static __always_inline bool is_of_no_interest(const struct note *note)
 {
 	return (note->established_ns || note->flags & NOTE_MIDSTREAM) &&
-	       note->flags & NOTE_NOT_HTTP &&
+	       note->flags & NOTE_NOT_HTTP && !may_be_front(note) &&
 	       !(note->flags & (NOTE_CHAT_PORT | NOTE_ANNOUNCED | NOTE_LISTENER));
 }
 
