@@ -8,9 +8,6 @@
 
 const OPEN = {
   'daphne-ping-timeout': 'its clock may run out 0.3 s after the ping, which is medium: sure from 0.4 s on',
-  'helper-holds-socket': 'the last holder of a socket is not its owner, who was killed before',
-  'stunnel-killed': 'who ends TLS and opens the leg to the backend is a proxy, no client',
-  'apache-restarted': 'the parent of a worker of a proxy ends it, as in any restart: that is more than a process that was terminated',
   'empty-line-before-request': 'what begins with an empty line is not taken for HTTP',
   'proxy-protocol-unauthorized': 'what begins with a PROXY header is not taken for HTTP',
 };

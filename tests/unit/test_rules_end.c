@@ -99,6 +99,73 @@ TEST(rules_end, aborted_by_the_supervisor)
 	check_verdict(&st, "session.process_crashed", BY_SERVER); /* abort() */
 }
 
+/* A helper that inherited the socket closes it last; the server had been dead for long. */
+TEST(rules_end, helper_holds_the_socket_of_the_dead)
+{
+	for (int wrote = 0; wrote < 2; wrote++) {
+		struct story st;
+		struct conn *c;
+
+		test_note("wrote %d", wrote);
+		story_begin(&st, STORY_DIRECT);
+		story_signal(&st, STORY_SERVER_PID, SIGKILL, 77, -401);
+		story_exit(&st, STORY_SERVER_PID, SIGKILL, -400);
+		c = story_died(&st, STORY_SERVER_LEG, 0);
+		story_exit(&st, STORY_SERVER_PID, SIGKILL, -400);
+		c->end->closer = (struct wst_task){ .tgid = 900, .comm = "sleep" };
+		if (wrote) /* then it was more than a holder */
+			c->end->walk[WST_OUT].last_payload_ns = STORY_END_NS - 100 * STORY_MS;
+		story_verdict(&st);
+		if (wrote) {
+			CHECK_STR(st.v.rule->id, "session.process_exited");
+		} else {
+			CHECK_STR(st.v.summary,
+				  "server chat-server (pid 200) was killed with SIGKILL by systemd (pid 77)");
+			CHECK_STR(
+				story_evidence(&st, "tcp_end"),
+				"sleep (pid 900), which had inherited the socket, closed its socket (FIN sent) 400.0 ms after that process was gone");
+		}
+		story_done(&st);
+	}
+}
+
+/* A proxy with one side that can be followed: what it does may have come from the other one. */
+TEST(rules_end, proxy_with_an_unseen_side)
+{
+	static const struct {
+		enum story_shape shape;
+		enum initiator by;
+	} rows[] = {
+		{ STORY_CLIENT_ONLY, BY_PROXY }, /* TLS in front that was missed */
+		{ STORY_SERVER_ONLY, BY_SERVER }, /* a unix socket, FastCGI behind */
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct story st;
+
+		test_note("row %zu", i);
+		story_begin(&st, rows[i].shape);
+		memcpy(st.parts[0].owner.comm, "nginx", sizeof("nginx"));
+		story_fin(&st, 0);
+		story_verdict(&st);
+		CHECK_EQ(st.v.confidence, CONFIDENCE_MEDIUM);
+		CHECK(story_evidence(&st, "other_side_unseen") != NULL);
+		check_verdict(&st, "session.closed_without_close_frame", rows[i].by);
+	}
+}
+
+/* Whoever connects, nginx does so for others: its death is no client's. */
+TEST(rules_end, proxy_dies_whose_client_is_unseen)
+{
+	struct story st;
+
+	story_begin(&st, STORY_CLIENT_ONLY);
+	memcpy(st.parts[0].owner.comm, "nginx", sizeof("nginx"));
+	story_signal(&st, STORY_CLIENT_PID, SIGKILL, 77, -1);
+	story_died(&st, 0, SIGKILL);
+	check_verdict(&st, "session.proxy_exited", BY_PROXY);
+}
+
 /* socat forks for each connection; that its child ends with it tells nothing. */
 TEST(rules_end, process_for_one_connection)
 {

@@ -88,6 +88,12 @@ static bool front_fits(const struct conn *front, const struct conn *behind)
 	       front->end->tcp.bytes_out >= behind->end->tcp.bytes_in;
 }
 
+/* What the server did, and Close frames, show behind the proxy as well. */
+static bool depends_on_front(const struct facts *f)
+{
+	return f->end.by != BY_SERVER && !f->closing.frame;
+}
+
 static void cap_for_front(struct verdict *v, const struct facts *f)
 {
 	const struct conn *front = session_front(f->session),
@@ -106,7 +112,9 @@ static void cap_for_front(struct verdict *v, const struct facts *f)
 			     "less went over it than behind the proxy: it may be another one");
 		v->confidence = CONFIDENCE_LOW;
 	}
-	if (f->end.by != BY_SERVER && !(v->rule->flags & RULE_ENDS_PROCESS))
+	if (!depends_on_front(f) || v->rule->flags & RULE_ENDS_PROCESS)
+		return;
+	if (!f->crowd.closed_both)
 		cap(v);
 }
 

@@ -64,13 +64,20 @@ static void add_reset_reason(struct evidence *ev, const struct facts *f)
 void evidence_end(struct evidence *ev, const struct facts *f)
 {
 	const struct conn *c = f->end.conn;
-	char who[FACTS_NAME_BYTES], in[FORMAT_BYTES], out[FORMAT_BYTES];
+	char who[FACTS_NAME_BYTES], in[FORMAT_BYTES], out[FORMAT_BYTES], later[FORMAT_DURATION];
 
 	if (f->end.leg < 0)
 		return;
 	if (f->end.how == ENDED_TIMEOUT || f->end.how == ENDED_ERROR)
 		evidence_add(ev, "tcp_end", f->end.ts_ns, "the kernel gave the connection up: %s",
 			     name_of_errno(facts_errno(c)));
+	else if (f->closer.holder)
+		evidence_add(
+			ev, "tcp_end", f->end.ts_ns,
+			"%.*s (pid %u), which had inherited the socket, %s %s after that process was gone",
+			WST_COMM_LEN, f->closer.holder->comm, f->closer.holder->tgid,
+			how_sentence(f->end.how),
+			format_duration(later, f->end.ts_ns - f->closer.exit_ns));
 	else
 		evidence_add(ev, "tcp_end", f->end.ts_ns, "%s %s%s", facts_name_ender(who, f),
 			     how_sentence(f->end.how),

@@ -7,6 +7,7 @@
 
 #include "diagnose/format.h"
 #include "diagnose/names.h"
+#include "diagnose/timeouts.h"
 
 enum session_stage facts_stage(const struct session *s)
 {
@@ -55,11 +56,21 @@ static bool leads_to_server(const struct session *s, unsigned int leg)
 	return role == LEG_CLIENT_TO_SERVER || role == LEG_PROXY_TO_SERVER;
 }
 
+/* A program that is nothing but a proxy connects for others, seen or not. */
+static bool begins_at_proxy(const struct session *s, unsigned int leg)
+{
+	const struct conn *c = s->legs[leg];
+
+	if (conn_is_server_side(c))
+		c = session_peer_leg(s, leg);
+	return c && known_proxy_find(c->owner->comm);
+}
+
 static enum initiator party_towards(const struct session *s, unsigned int leg, bool server)
 {
 	if (server)
 		return leads_to_server(s, leg) ? BY_SERVER : BY_PROXY;
-	return s->hop[leg] > 0 ? BY_PROXY : BY_CLIENT;
+	return s->hop[leg] > 0 || begins_at_proxy(s, leg) ? BY_PROXY : BY_CLIENT;
 }
 
 enum initiator facts_owner(const struct session *s, unsigned int leg)

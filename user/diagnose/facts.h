@@ -25,6 +25,8 @@ struct end_story {
 struct closer_story {
 	const struct wst_task *task; /* NULL: not known */
 	const struct process *process; /* NULL: not known */
+	/* Had inherited the socket and kept it open when task was dead already; NULL: nobody. */
+	const struct wst_task *holder;
 	enum initiator party; /* client, proxy or server */
 	bool exiting; /* the kernel closed the socket because the process was dying */
 	bool exited; /* exit_code and exit_ns are valid */
@@ -107,6 +109,8 @@ struct crowd_story {
 	bool by_proxy;
 	const struct known_proxy *proxy; /* NULL: not one that is known */
 	bool closed_both; /* it closed all its sockets of the session at one moment */
+	/* The proxy has one socket in it: from the other side, unseen, it may have passed the end on. */
+	bool one_sided;
 	struct service_endpoint front, back; /* where the client, and the last hop, connect to */
 	bool has_front, has_back;
 };

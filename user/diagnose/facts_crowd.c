@@ -185,6 +185,7 @@ static void find_proxy(struct facts *f)
 			crowd->closed_both = false;
 	}
 	crowd->closed_both = crowd->closed_both && closed > 1;
+	crowd->one_sided = crowd->by_proxy && closed <= 1;
 }
 
 static void make_keys(struct facts *f)

@@ -167,6 +167,36 @@ static void fill_exit(struct closer_story *closer, const struct conn *c)
 	closer->died_of = closer->exit_code & 0x7f;
 }
 
+/*
+ * Children inherit the descriptors that are not closed on exec: the last one to close its copy is
+ * not the one that served the connection, unless it wrote to it.
+ */
+static bool died_before(const struct facts *f, const struct conn *c, const struct process *owner)
+{
+	return owner && owner->exited && owner->exit_ns < c->end->closer_ns &&
+	       owner->exit_ns < f->end.ts_ns &&
+	       c->end->walk[WST_OUT].last_payload_ns <= owner->exit_ns;
+}
+
+static void find_owner(struct facts *f, const struct conn *c)
+{
+	struct closer_story *closer = &f->closer;
+	const struct process *owner;
+
+	if (!c->end->closed_by_process || c->owner->tgid == closer->task->tgid)
+		return;
+	owner = process_find(track_processes(f->track), c->owner->tgid, c->owner->start_ns);
+	if (!died_before(f, c, owner))
+		return;
+	closer->holder = closer->task;
+	closer->task = c->owner;
+	closer->process = owner;
+	closer->exiting = closer->exited = true;
+	closer->exit_code = owner->exit_code;
+	closer->exit_ns = owner->exit_ns;
+	closer->died_of = owner->exit_code & 0x7f;
+}
+
 void facts_collect_closer(struct facts *f)
 {
 	const struct end_story *end = &f->end;
@@ -182,5 +212,6 @@ void facts_collect_closer(struct facts *f)
 	f->closer.process = process_find(track_processes(f->track), f->closer.task->tgid,
 					 f->closer.task->start_ns);
 	fill_exit(&f->closer, end->conn);
+	find_owner(f, end->conn);
 	f->closer.stop = facts_stop_signal(f->closer.process, end->ts_ns);
 }

@@ -255,9 +255,16 @@ static enum confidence proxy_worker_shutdown(const struct facts *f, struct evide
 	return parent && retired(f) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
+/* Its handler may still be at work when the session is reported. */
+static bool stopped_at_once(const struct facts *f)
+{
+	return f->end.ts_ns - f->closer.stop->ts_ns <= STOP_REACTION_NS;
+}
+
 static enum confidence proxy_exited(const struct facts *f, struct evidence *ev)
 {
-	bool asked = f->closer.stop && f->closer.exited && !f->closing.frame;
+	bool asked = f->closer.stop && (f->closer.exited || stopped_at_once(f)) &&
+		     !f->closing.frame;
 	bool left_with_parent = retired(f) && !ran_out(f) && parent_of_worker(f);
 
 	if (!is_proxy_process(f) || (!died(f) && !asked && !left_with_parent))
@@ -289,12 +296,6 @@ static enum confidence process_crashed(const struct facts *f, struct evidence *e
 		return CONFIDENCE_NONE;
 	add_story(ev, f);
 	return crashed ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
-}
-
-/* Its handler may still be at work when the session is reported. */
-static bool stopped_at_once(const struct facts *f)
-{
-	return f->end.ts_ns - f->closer.stop->ts_ns <= STOP_REACTION_NS;
 }
 
 static enum confidence process_terminated(const struct facts *f, struct evidence *ev)

@@ -40,6 +40,18 @@ static bool add_silence(struct evidence *ev, const struct facts *f)
 	return true;
 }
 
+/* What ended behind a proxy by way of a unix socket, TLS or another protocol comes out as its own. */
+static bool add_other_side(struct evidence *ev, const struct facts *f)
+{
+	if (!f->crowd.one_sided)
+		return false;
+	evidence_add(
+		ev, "other_side_unseen", 0,
+		"%s is a proxy, and where it passes this on to was not seen: the end may have come from there",
+		f->closer.task->comm);
+	return true;
+}
+
 /* A living process destroyed its socket in a way that makes the kernel send RST. */
 static bool aborted(const struct facts *f)
 {
@@ -59,7 +71,8 @@ static enum confidence aborted_with_unread_data(const struct facts *f, struct ev
 	    (!named && (evidence_reset_reason(f, c) || !c->end->tcp.unread_bytes)))
 		return CONFIDENCE_NONE;
 	add_all(ev, f);
-	return named && !add_silence(ev, f) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+	return !add_other_side(ev, f) && named && !add_silence(ev, f) ? CONFIDENCE_HIGH :
+								       CONFIDENCE_MEDIUM;
 }
 
 static enum confidence aborted_by_application(const struct facts *f, struct evidence *ev)
@@ -73,7 +86,9 @@ static enum confidence aborted_by_application(const struct facts *f, struct evid
 	if (linger)
 		evidence_add(ev, "linger", 0, "the socket had SO_LINGER with 0 seconds");
 	add_all(ev, f);
-	return (named || linger) && !add_silence(ev, f) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+	return !add_other_side(ev, f) && (named || linger) && !add_silence(ev, f) ?
+		       CONFIDENCE_HIGH :
+		       CONFIDENCE_MEDIUM;
 }
 
 /*
@@ -105,6 +120,8 @@ static enum confidence closed_without_close_frame(const struct facts *f, struct 
 	    f->end.how != ENDED_FIN_SENT)
 		return CONFIDENCE_NONE;
 	add_all(ev, f);
+	if (add_other_side(ev, f))
+		return CONFIDENCE_MEDIUM;
 	return add_silence(ev, f) || path_is_suspect(f->end.conn) ? CONFIDENCE_MEDIUM :
 								    CONFIDENCE_HIGH;
 }

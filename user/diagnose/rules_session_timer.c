@@ -92,7 +92,7 @@ static enum confidence proxy_idle_timeout(const struct facts *f, struct evidence
 	    f->crowd.pattern.kind == PATTERN_AGE || burst_is_mixed(f->crowd.burst) ||
 	    (!is_idle_pattern(f) && !idles_only(f) && !timeout_is_round(facts_idle_ns(f))))
 		return CONFIDENCE_NONE;
-	if (f->closer.party == BY_PROXY && !f->crowd.closed_both)
+	if (f->closer.party == BY_PROXY && !f->crowd.closed_both && !f->crowd.one_sided)
 		return CONFIDENCE_NONE;
 	add_timer(ev, f, f->crowd.proxy ? 0 : TIMEOUT_PROXY, TIMEOUT_FIN);
 	if (f->crowd.closed_both)
