@@ -137,10 +137,32 @@ test_static_binary_needs_no_file() {
 	says err tracing
 }
 
+# in_own_cgroup SCRIPT: as in a container with --cgroupns private; $host is where the hierarchy is mounted.
+in_own_cgroup() {
+	local host cgroup status=0
+	host=$(findmnt -n -o TARGET -t cgroup2 | head -n 1)
+	[ -n "$host" ] || skip "no cgroup v2 hierarchy is mounted"
+	cgroup=$host/wstrace-cli-$$
+	mkdir "$cgroup"
+	(
+		echo "$BASHPID" >"$cgroup/cgroup.procs"
+		host=$host exec unshare -Cm bash -c "$1" "$WSTRACE"
+	) || status=$?
+	rmdir "$cgroup"
+	return "$status"
+}
+
 # A container that sees only itself works, but says so.
 test_own_namespaces_are_told() {
-	run 0 unshare -C "$WSTRACE" trace --duration 0.2
-	says err tracing "cgroup namespace" "--cgroupns host"
+	run 0 in_own_cgroup 'umount -l "$host" && mount -t cgroup2 none "$host" && exec "$0" trace --duration 0.2'
+	says err tracing "cgroup hierarchy" "--cgroupns host"
+	# The host's hierarchy was given to it, before or besides its own.
+	run 0 in_own_cgroup 'exec "$0" trace --duration 0.2'
+	if grep -q warning err; then fail "$(cat err)"; fi
+	mkdir -p given
+	run 0 in_own_cgroup 'mount --bind "$host" given && umount -l "$host" &&
+		mount -t cgroup2 none "$host" && exec "$0" trace --duration 0.2'
+	if grep -q warning err; then fail "$(cat err)"; fi
 	run 0 unshare -fp --mount-proc "$WSTRACE" trace --duration 0.2
 	says err tracing "pid namespace" "--pid host"
 	run 0 "$WSTRACE" trace --duration 0.2

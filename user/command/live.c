@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "platform/cgroup.h"
 #include "platform/message.h"
 #include "platform/procfs.h"
 #include "platform/sandbox.h"
@@ -49,10 +48,10 @@ static void say_tracing(const struct config *config)
 }
 
 /* Of a container that is not set up to look out of itself. */
-static void say_limits(const struct config *config)
+static void say_limits(const struct config *config, const struct tracer *tracer)
 {
-	if (!config->cgroup && !cgroup_namespace_is_host())
-		message("warning: this cgroup namespace is not the host's: only sockets of this "
+	if (!config->cgroup && !tracer_sees_host(tracer))
+		message("warning: the cgroup hierarchy is not the host's: only sockets of this "
 			"container are seen (Docker: --cgroupns host)");
 	if (!procfs_is_of_host())
 		message("warning: this pid namespace is not the host's: containers and file "
@@ -119,7 +118,7 @@ int live_run(const struct config *config, struct lines *lines, struct recording_
 		return err;
 	err = start(config, &tracer_config, &tracer, ret_failure);
 	if (!err) {
-		say_limits(config);
+		say_limits(config, tracer);
 		say_tracing(config);
 		err = run(tracer);
 		say_summary(tracer_config.pipeline, tracer_losses(tracer));

@@ -13,9 +13,16 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* PROC_CGROUP_INIT_INO of the kernel: the inode number of the first cgroup namespace. */
-#define CGROUP_NAMESPACE_HOST_INO 0xeffffffbu
+/* kernfs numbers its nodes from 1: the root of the hierarchy, whatever the namespace shows of it. */
+#define ROOT_INO 1
 #define DEPTH_MAX 16
+
+bool cgroup_is_root(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && st.st_ino == ROOT_INO;
+}
 
 /* A directory of a cgroup v2 hierarchy, or -errno; -EMEDIUMTYPE for anything else. */
 static int open_cgroup2(const char *path)
@@ -49,12 +56,14 @@ static void unescape_octal(char *s)
 
 /*
  * Opens the mount of this line of /proc/self/mountinfo if it is a cgroup v2 hierarchy, and a whole
- * one if so asked for: a bind mount of one cgroup would show that cgroup's sockets alone.
+ * one if so asked for: a bind mount of one cgroup, or the root of a cgroup namespace, would show
+ * that cgroup's sockets alone.
  */
 static int open_mount_of_line(char *line, bool whole)
 {
 	char *type = strstr(line, " - ");
 	char *field[5], *save;
+	int fd;
 
 	if (!type || strncmp(type + 3, "cgroup2 ", 8))
 		return -ENOENT;
@@ -64,10 +73,12 @@ static int open_mount_of_line(char *line, bool whole)
 		if (!field[i])
 			return -ENOENT;
 	}
-	if (whole && strcmp(field[3], "/"))
-		return -ENOENT;
 	unescape_octal(field[4]);
-	return open_cgroup2(field[4]);
+	fd = open_cgroup2(field[4]);
+	if (fd < 0 || !whole || cgroup_is_root(fd))
+		return fd;
+	close(fd);
+	return -ENOENT;
 }
 
 static int open_from_mount_table(bool whole)
@@ -140,13 +151,6 @@ int cgroup_open(const char *path, int *ret_fd, struct failure *ret_failure)
 			   "no cgroup v2 hierarchy is mounted, and mounting one privately failed "
 			   "(%s)%s; mount one (mount -t cgroup2 none DIR) and name it: --cgroup DIR",
 			   strerror(-err), err == -EPERM ? ": CAP_SYS_ADMIN is missing" : "");
-}
-
-bool cgroup_namespace_is_host(void)
-{
-	struct stat st;
-
-	return stat("/proc/self/ns/cgroup", &st) || st.st_ino == CGROUP_NAMESPACE_HOST_INO;
 }
 
 /* The id of a cgroup is the inode number of its directory, which readdir() gives without a stat(). */

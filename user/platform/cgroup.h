@@ -20,7 +20,7 @@ int cgroup_open(const char *path, int *ret_fd, struct failure *ret_failure);
  * processes that are gone already. 0, -ENOENT, or -ENAMETOOLONG. Walks the whole hierarchy.
  */
 int cgroup_path_of_id(int root_fd, uint64_t id, char *ret_path, size_t size);
-/* False in a container without the host's cgroup namespace: it sees its own sockets only. */
-bool cgroup_namespace_is_host(void);
+/* Every socket of the host is below it. False for what a container sees as its root. */
+bool cgroup_is_root(int fd);
 
 #endif

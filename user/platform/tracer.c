@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "platform/cgroup.h"
 #include "platform/tracer.h"
 
 #include <bpf/libbpf.h>
@@ -269,6 +270,11 @@ static int try_losses(void *arg)
 	uint64_t total[LOADER_LOSS_SITES];
 
 	return loader_read_losses(t->loader, total);
+}
+
+bool tracer_sees_host(const struct tracer *t)
+{
+	return cgroup_is_root(loader_cgroup_fd(t->loader));
 }
 
 int tracer_drop_privileges(struct tracer *t, struct failure *ret_failure)

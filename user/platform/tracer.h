@@ -3,6 +3,7 @@
 #ifndef PLATFORM_TRACER_H
 #define PLATFORM_TRACER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "pipeline.h"
@@ -36,6 +37,8 @@ struct tracer;
  */
 int tracer_start(const struct tracer_config *config, struct tracer **ret_tracer,
 		 struct failure *ret_failure);
+/* False in a container that was not given the host's cgroup hierarchy: it sees its own sockets only. */
+bool tracer_sees_host(const struct tracer *t);
 /*
  * Gives up all capabilities that are no longer needed, for good, also for later children.
  * 0, or -errno with a message.
