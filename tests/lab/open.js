@@ -7,7 +7,6 @@
 // right; then the entry goes.
 
 const OPEN = {
-  'daphne-ping-timeout': 'its clock may run out 0.3 s after the ping, which is medium: sure from 0.4 s on',
   'empty-line-before-request': 'what begins with an empty line is not taken for HTTP',
   'proxy-protocol-unauthorized': 'what begins with a PROXY header is not taken for HTTP',
 };

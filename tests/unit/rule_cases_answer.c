@@ -87,15 +87,16 @@ static void stripped_blur(struct story *st)
 		st->conns[i].handshake.has_upgrade = true;
 }
 
+/* Of an application, or one to sign in on. */
 static void html_page(struct story *st)
 {
 	story_answered(st, 200);
 	st->conns[0].handshake.content_type = "text/html; charset=utf-8";
 }
 
-static void html_page_blur(struct story *st)
+static void answer_404(struct story *st)
 {
-	st->conns[0].handshake.content_type = "application/json";
+	story_answered(st, 404);
 }
 
 static void answer_400(struct story *st)
@@ -197,7 +198,7 @@ static const struct rule_case cases[] = {
 	{ "upgrade.redirected", CONFIDENCE_HIGH, STORY_DIRECT, to_slash, to_other_path },
 	{ "upgrade.not_a_websocket_request", CONFIDENCE_HIGH, STORY_DIRECT, stripped,
 	  stripped_blur },
-	{ "upgrade.wrong_route", CONFIDENCE_HIGH, STORY_DIRECT, html_page, html_page_blur },
+	{ "upgrade.wrong_route", CONFIDENCE_HIGH, STORY_DIRECT, answer_404, html_page },
 	{ "upgrade.session_unknown", CONFIDENCE_HIGH, STORY_PROXIED, unknown_sid, unknown_sid_blur },
 	{ "upgrade.bad_request", CONFIDENCE_HIGH, STORY_DIRECT, answer_400, other_status },
 	{ "upgrade.rate_limited", CONFIDENCE_HIGH, STORY_DIRECT, answer_429, other_status },

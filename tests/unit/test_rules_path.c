@@ -34,8 +34,14 @@ TEST(rules_path, a_ping_on_its_way_proves_nothing)
 
 	story_begin(&st, STORY_DIRECT);
 	story_fin(&st, STORY_SERVER_LEG);
-	pings(&st, STORY_SERVER_LEG, WST_OUT, 40 * STORY_MS);
+	pings(&st, STORY_SERVER_LEG, WST_OUT, STORY_MS / 2);
 	check(&st, "session.closed_without_close_frame", CONFIDENCE_HIGH);
+
+	/* late already, but a busy program may be so */
+	story_begin(&st, STORY_DIRECT);
+	story_fin(&st, STORY_SERVER_LEG);
+	pings(&st, STORY_SERVER_LEG, WST_OUT, 15 * STORY_MS);
+	check(&st, "session.closed_without_close_frame", CONFIDENCE_MEDIUM);
 
 	/* slow answers are usual here */
 	story_begin(&st, STORY_DIRECT);

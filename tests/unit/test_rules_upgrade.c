@@ -181,7 +181,8 @@ TEST(rules_upgrade, page_instead_of_socket)
 	story_answered(&st, 200);
 	check_cause(&st, "upgrade.unexpected_status", CONFIDENCE_HIGH);
 	hs(&st, 0)->content_type = "Text/HTML";
-	check_cause(&st, "upgrade.wrong_route", CONFIDENCE_HIGH);
+	check_cause(&st, "upgrade.wrong_route", CONFIDENCE_MEDIUM);
+	CHECK_STR(st.v.alternatives[0], "upgrade.login_redirect");
 	story_done(&st);
 }
 

@@ -163,10 +163,27 @@ static enum initiator other_sender(const struct facts *f)
 	return f->closing.frame == f->close.from_client ? server_sender(f) : BY_CLIENT;
 }
 
+/* Whoever wrote HTTP text into the stream; BY_UNKNOWN: nobody did. */
+static enum initiator writer_of_text(const struct facts *f)
+{
+	const struct session *s = f->session;
+	const struct conn *c;
+	const struct bad_frame *bad = facts_bad_frame(f, WST_FRAME_HTTP_TEXT, &c);
+
+	for (unsigned int i = 0; bad && i < s->leg_count; i++)
+		if (s->legs[i] == c)
+			return bad->direction == WST_OUT ? facts_owner(s, i) :
+							   facts_far_party(s, i);
+	return BY_UNKNOWN;
+}
+
 static enum initiator final_initiator(const struct facts *f)
 {
 	if (f->stage == STAGE_UPGRADE && f->answer.conn)
 		return f->answer.by;
+	/* It had ended the session for itself, whoever closes first then. */
+	if (f->stage == STAGE_SESSION && writer_of_text(f) != BY_UNKNOWN)
+		return writer_of_text(f);
 	/*
 	 * A frame with a code that no frame may carry is no start of a Close handshake: who objects
 	 * ends the session.

@@ -20,8 +20,8 @@
  */
 #define UNANSWERED_NS (900 * MS_NS)
 #define UNANSWERED_PING_NS (400 * MS_NS)
-/* In less an answer may be on its way even on a good path. */
-#define OVERDUE_PING_NS (100 * MS_NS)
+/* In less an answer may be on its way even on a good path, from a program that is busy. */
+#define OVERDUE_PING_NS (20 * MS_NS)
 #define UNANSWERED_RTTS 10
 
 /* Retransmissions in vain: one alone may be an accident. */

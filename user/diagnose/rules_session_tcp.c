@@ -8,6 +8,9 @@
 #include "diagnose/format.h"
 #include "diagnose/names.h"
 
+/* Who is there answers a ping as soon as that. */
+#define SOON_NS 1000000ull
+
 static bool no_close_frame(const struct facts *f)
 {
 	return !f->closing.frame;
@@ -52,6 +55,29 @@ static bool add_other_side(struct evidence *ev, const struct facts *f)
 	return true;
 }
 
+/*
+ * Nor are they while a ping of who closed waits for its answer, and for longer than one takes: that
+ * may be what it closed for.
+ */
+static bool add_unanswered(struct evidence *ev, const struct facts *f)
+{
+	const struct path_story *p = &f->path;
+	uint64_t rtt_ns = 1000ull * (p->ping_rtt_us ? p->ping_rtt_us : p->at_near.tcp.srtt_us);
+
+	if (!p->own || !p->ping_last || p->waited_ns < SOON_NS || p->waited_ns < 10 * rtt_ns)
+		return false;
+	evidence_heartbeat(ev, f);
+	return true;
+}
+
+/* Any reason besides those that the wire shows. */
+static bool add_doubts(struct evidence *ev, const struct facts *f)
+{
+	bool unanswered = add_unanswered(ev, f);
+
+	return add_other_side(ev, f) || add_silence(ev, f) || unanswered;
+}
+
 /* A living process destroyed its socket in a way that makes the kernel send RST. */
 static bool aborted(const struct facts *f)
 {
@@ -71,8 +97,7 @@ static enum confidence aborted_with_unread_data(const struct facts *f, struct ev
 	    (!named && (evidence_reset_reason(f, c) || !c->end->tcp.unread_bytes)))
 		return CONFIDENCE_NONE;
 	add_all(ev, f);
-	return !add_other_side(ev, f) && named && !add_silence(ev, f) ? CONFIDENCE_HIGH :
-								       CONFIDENCE_MEDIUM;
+	return named && !add_doubts(ev, f) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
 static enum confidence aborted_by_application(const struct facts *f, struct evidence *ev)
@@ -86,9 +111,7 @@ static enum confidence aborted_by_application(const struct facts *f, struct evid
 	if (linger)
 		evidence_add(ev, "linger", 0, "the socket had SO_LINGER with 0 seconds");
 	add_all(ev, f);
-	return !add_other_side(ev, f) && (named || linger) && !add_silence(ev, f) ?
-		       CONFIDENCE_HIGH :
-		       CONFIDENCE_MEDIUM;
+	return (named || linger) && !add_doubts(ev, f) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
 /*
@@ -120,10 +143,8 @@ static enum confidence closed_without_close_frame(const struct facts *f, struct 
 	    f->end.how != ENDED_FIN_SENT)
 		return CONFIDENCE_NONE;
 	add_all(ev, f);
-	if (add_other_side(ev, f))
-		return CONFIDENCE_MEDIUM;
-	return add_silence(ev, f) || path_is_suspect(f->end.conn) ? CONFIDENCE_MEDIUM :
-								    CONFIDENCE_HIGH;
+	return add_doubts(ev, f) || path_is_suspect(f->end.conn) ? CONFIDENCE_MEDIUM :
+								   CONFIDENCE_HIGH;
 }
 
 static enum confidence network_timeout(const struct facts *f, struct evidence *ev)

@@ -169,7 +169,8 @@ static enum confidence wrong_route(const struct facts *f, struct evidence *ev)
 	evidence_answer(ev, f);
 	if (type[0])
 		evidence_add(ev, "content_type", 0, "the answer's Content-Type is %s", type);
-	return CONFIDENCE_HIGH;
+	/* A page: which one, nobody reads. */
+	return f->answer.status == 404 ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
 /* It goes on from a session that began with polling (Socket.IO, engine.io). */
@@ -341,6 +342,7 @@ static const struct rule rules[] = {
 		.strategy = STRATEGY_MANUAL,
 		.at = AT_UPGRADE,
 		.flags = RULE_QUOTES,
+		.alternatives = { "upgrade.login_redirect" },
 		.summary = "no WebSocket endpoint at this path: {answerer} answered HTTP {status}",
 		.user_message = "Live chat is not set up correctly. Trying again will not help; please tell the support.",
 		.steps = {

@@ -113,9 +113,11 @@ module.exports = [
     },
   },
   closes('close-1008', 'The backend bans the user.', 'session.policy_violation', 1008, 'banned'),
-  // 3000 means something else to SockJS and Centrifugo, so that certainty would be too much.
+  // 3000 means something else to SockJS and Centrifugo; the reason settles it.
   closes('close-3000', 'The token of the user expired during the session.', 'session.policy_violation', 3000, 'unauthorized',
-    { fast: false, confidence: 'medium' }),
+    { fast: false }),
+  closes('close-3000-without-a-reason', 'The same, but the server does not say so.', 'session.policy_violation', 3000, '',
+    { fast: false, confidence: 'medium', atMost: 'medium' }),
   {
     ...base,
     name: 'binary-to-text-server',

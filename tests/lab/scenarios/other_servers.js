@@ -96,7 +96,8 @@ module.exports = [
   mute('aiohttp-heartbeat', 'aiohttp', { heartbeat: 1 }),
   mute('tornado-ping-timeout', 'tornado', { ping_interval: 1, ping_timeout: 2 }),
   mute('uvicorn-ping-timeout', 'uvicorn', { 'ws-ping-interval': 1, 'ws-ping-timeout': 1 }),
-  mute('daphne-ping-timeout', 'daphne', { 'ping-interval': 1, 'ping-timeout': 1 }),
+  // A clock of whole seconds: it runs out anything up to a second after the ping.
+  { ...mute('daphne-ping-timeout', 'daphne', { 'ping-interval': 1, 'ping-timeout': 1 }), confidence: 'medium' },
   pinging('tornado-stopped', 'Tornado is stopped (SIGSTOP), and its client, aiohttp, pings.',
     'session.ping_timeout_peer_unresponsive', (t, server) => t.kill(server, 'SIGSTOP')),
   pinging('tornado-link-down', 'The link of Tornado goes down, and its client, aiohttp, pings.',

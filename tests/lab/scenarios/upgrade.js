@@ -95,8 +95,10 @@ module.exports = [
   nginxAlone('login-redirect', 'The session has expired and the proxy redirects to the login host.',
     'upgrade.login_redirect', 'location / { return 302 http://login.example/oauth2/sign_in; }'),
   direct('login-page', 'The single sign-on in front answers with its login page.',
-    // A 200 with HTML; what the page is about is in the body, which nobody reads.
+    // A 200 with HTML; what the page is about is in the body, which nobody reads: nobody can be sure.
     ['upgrade.login_redirect', 'upgrade.wrong_route'], {
+      confidence: 'medium',
+      atMost: 'medium',
       ...answering(200, HTML, '<html><title>Sign in</title><form action="/login"><input type="password"></form>'),
       fast: false,
     }),
@@ -114,7 +116,7 @@ module.exports = [
     },
   },
   nginxAlone('single-page-fallback', 'nginx has no location for the path and serves index.html instead.',
-    'upgrade.wrong_route', 'location / { try_files $uri /index.html; }'),
+    'upgrade.wrong_route', 'location / { try_files $uri /index.html; }', { confidence: 'medium', atMost: 'medium' }),
   {
     ...base,
     name: 'path-not-found',
