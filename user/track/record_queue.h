@@ -4,8 +4,8 @@
  * out. When thousands of sockets end at once, taking them costs a fraction of telling why they did:
  * the ring buffer has to last for a delay of this process, not for the whole burst.
  */
-#ifndef PLATFORM_RECORD_QUEUE_H
-#define PLATFORM_RECORD_QUEUE_H
+#ifndef TRACK_RECORD_QUEUE_H
+#define TRACK_RECORD_QUEUE_H
 
 #include <stdbool.h>
 #include <stddef.h>
