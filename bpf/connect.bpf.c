@@ -260,7 +260,7 @@ int handle_tcp_destroy_sock(u64 *ctx)
 		announce(sk, note, cookie);
 	if (note->flags & NOTE_ANNOUNCED) {
 		compat_tell_error(sk, note, cookie);
-		emit_end(sk, note, sock_stream((void *)ctx[0]), cookie);
+		emit_last_end(sk, note, sock_stream((void *)ctx[0]), cookie);
 	}
 	sock_forget((void *)ctx[0], note);
 	return 0;

@@ -136,6 +136,19 @@ static __always_inline void emit_end(const struct sock *sk, struct note *note,
 	note->flags |= NOTE_ENDED;
 }
 
+/* The same when there will be no other chance: user space asks for those that were lost. */
+static __always_inline void emit_last_end(const struct sock *sk, struct note *note,
+					  const struct stream *stream, u64 cookie)
+{
+	u64 now_ns;
+
+	emit_end(sk, note, stream, cookie);
+	if (note->flags & NOTE_ENDED)
+		return;
+	now_ns = bpf_ktime_get_boot_ns();
+	bpf_map_update_elem(&lost_ends, &cookie, &now_ns, BPF_ANY);
+}
+
 /*
  * Sends WST_EV_CLOSING: the local FIN is about to be queued. Called before NOTE_FIN_OUT is set, as
  * the FIN has no sequence number yet.

@@ -229,6 +229,14 @@ struct {
 	__uint(max_entries, 16 << 20);
 } events __weak SEC(".maps");
 
+/* Sockets whose WST_EV_END found no room, by cookie: when they were destroyed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, u64);
+	__type(value, u64);
+} lost_ends __weak SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 8); /* wst_loss_event.total */

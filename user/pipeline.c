@@ -278,6 +278,11 @@ uint64_t pipeline_next_due_ns(const struct pipeline *p)
 									    due_ns;
 }
 
+size_t pipeline_open_sockets(const struct pipeline *p, uint64_t *ret_cookies, size_t max)
+{
+	return track_open_sockets(p->track, ret_cookies, max);
+}
+
 size_t pipeline_conn_count(const struct pipeline *p)
 {
 	return track_conn_count(p->track);

@@ -46,6 +46,11 @@ int pipeline_tick(struct pipeline *p, uint64_t now_ns);
 /* Prints what is ending, for the end of a run, and an agent line if events were lost. */
 int pipeline_flush(struct pipeline *p);
 uint64_t pipeline_next_due_ns(const struct pipeline *p);
+/*
+ * Cookies of the sockets whose end has not come, max at most; returns how many. After a loss the
+ * caller finds out which of them are gone and feeds a WST_EV_GONE for each.
+ */
+size_t pipeline_open_sockets(const struct pipeline *p, uint64_t *ret_cookies, size_t max);
 /* Sockets that are followed now. */
 size_t pipeline_conn_count(const struct pipeline *p);
 const struct pipeline_stats *pipeline_stats(const struct pipeline *p);

@@ -49,6 +49,7 @@ enum wst_event_type {
 	WST_EV_NAME = 34, /* name of a reset or drop reason in the running kernel */
 	WST_EV_LOSS = 35, /* events that were lost, by site */
 	WST_EV_TICK = 36, /* time passes: lets timers run in a replay as they did live */
+	WST_EV_GONE = 37, /* the socket came to its end, and the WST_EV_END that told of it was lost */
 };
 
 struct wst_event {
@@ -419,7 +420,10 @@ enum wst_loss_site {
 	WST_LOSS_LOOP = 4, /* more frames or chunks in one segment than are walked */
 	WST_LOSS_DROP_EVENTS = 5, /* drops counted but not reported, above the rate limit */
 	WST_LOSS_OWNERS = 6, /* process table full */
-	/* runs that the kernel skipped: the program was busy on that CPU (recursion_misses) */
+	/*
+	 * runs that the kernel skipped: the program was busy on that CPU (recursion_misses). Without
+	 * those for drops, and for TCP states, which their socket tells
+	 */
 	WST_LOSS_SKIPPED = 7,
 	WST_LOSS_SITES = 8,
 };
@@ -429,7 +433,7 @@ struct wst_loss_event {
 	__u64 total[8]; /* by enum wst_loss_site, since the start */
 };
 
-/* A tick is a bare struct wst_event. */
+/* WST_EV_TICK and WST_EV_GONE are a bare struct wst_event. */
 
 #define WST_ASSERT_SIZE(type, bytes) \
 	_Static_assert(sizeof(struct type) == (bytes), #type " changed size")

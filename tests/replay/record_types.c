@@ -383,6 +383,7 @@ const struct record_type record_types[] = {
 	{ "name", WST_EV_NAME, sizeof(struct wst_name_event), name_fields },
 	{ "loss", WST_EV_LOSS, sizeof(struct wst_loss_event), loss_fields },
 	{ "tick", WST_EV_TICK, sizeof(struct wst_event), no_fields },
+	{ "gone", WST_EV_GONE, sizeof(struct wst_event), no_fields },
 	{ 0 },
 };
 

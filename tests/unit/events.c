@@ -459,3 +459,8 @@ struct wst_event *ev_tick(struct events *e)
 {
 	return events_add(e, WST_EV_TICK, sizeof(struct wst_event), 0, 0);
 }
+
+struct wst_event *ev_gone(struct events *e, const struct side *s)
+{
+	return events_add(e, WST_EV_GONE, sizeof(struct wst_event), s->cookie, 0);
+}

@@ -102,5 +102,6 @@ struct wst_listen_event *ev_listen(struct events *e, const struct side *listener
 struct wst_front_event *ev_front(struct events *e, const struct side *behind,
 				 const struct side *front);
 struct wst_event *ev_tick(struct events *e);
+struct wst_event *ev_gone(struct events *e, const struct side *s);
 
 #endif

@@ -305,6 +305,7 @@ static void add_all_types(struct events *e)
 	ev_drop(e, &CLIENT, 2);
 	ev_backlog(e, &SERVER);
 	ev_tick(e);
+	ev_gone(e, &SERVER);
 }
 
 /* Every length, with every size that the header may claim: nothing is read behind the end. */

@@ -31,6 +31,24 @@ static void lose_sync(struct story *st, int direction)
 	}
 }
 
+TEST(rules_caps, end_lost)
+{
+	struct story st;
+
+	begin_closed(&st);
+	st.conns[1].end_lost = true;
+	check_capped(&st, "end_lost");
+}
+
+TEST(rules_caps, state_missed)
+{
+	struct story st;
+
+	begin_closed(&st);
+	st.conns[0].state_missed = true;
+	check_capped(&st, "state_missed");
+}
+
 TEST(rules_caps, lost_events)
 {
 	struct story st;

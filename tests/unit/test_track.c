@@ -170,6 +170,51 @@ TEST(track, lost_open)
 	finish(t, s, e);
 }
 
+/* The session does not stay open, and nothing is made up about how it ended. */
+TEST(track, lost_end)
+{
+	struct events *e = events_new();
+	uint64_t cookies[4];
+	struct track *t;
+	struct session *s;
+
+	ev_open(e, &SERVER);
+	ev_handshake(e, &SERVER);
+	events_pass_ms(e, 500);
+	t = track_of(e);
+	CHECK_EQ(track_open_sockets(t, cookies, 4), 1);
+	CHECK_EQ(cookies[0], SERVER.cookie);
+	CHECK_EQ(track_apply(t, ev_gone(e, &SERVER)), 0);
+	s = only_end(t, UINT64_MAX);
+	CHECK_EQ(s->ended_ns, e->now_ns);
+	CHECK(s->legs[0]->end_lost);
+	CHECK_EQ(conn_ended_by(s->legs[0], NULL), ENDED_UNSEEN);
+	track_release(t, s);
+	CHECK_EQ(track_conn_count(t), 0);
+	CHECK_EQ(track_apply(t, ev_gone(e, &SERVER)), 0); /* of a socket that nobody knows */
+	CHECK_EQ(track_conn_count(t), 0);
+	track_free(t);
+	events_free(e);
+}
+
+/* It came after all. */
+TEST(track, lost_end_comes_late)
+{
+	struct events *e = events_new();
+	struct track *t;
+	struct session *s;
+
+	ev_open(e, &SERVER);
+	ev_handshake(e, &SERVER);
+	ev_gone(e, &SERVER);
+	ev_fin_both(e, &SERVER, true);
+	t = track_of(e);
+	s = only_end(t, UINT64_MAX);
+	CHECK(!s->legs[0]->end_lost);
+	CHECK_EQ(conn_ended_by(s->legs[0], NULL), ENDED_FIN_SENT);
+	finish(t, s, e);
+}
+
 TEST(track, lost_handshake)
 {
 	struct events *e = events_new();

@@ -48,6 +48,33 @@ static void cap_for_losses(struct verdict *v, const struct session *s)
 	cap(v);
 }
 
+static void cap_for_lost_end(struct verdict *v, const struct session *s)
+{
+	for (unsigned int i = 0; i < s->leg_count; i++) {
+		const struct conn *c = s->legs[i];
+
+		if (!c->end_lost || conn_is_refused(c))
+			continue;
+		evidence_add(&v->evidence, "end_lost", c->end->closed_ns,
+			     "the end was not seen: the record of how the socket ended was lost");
+		cap(v);
+		return;
+	}
+}
+
+static void cap_for_missed_state(struct verdict *v, const struct session *s)
+{
+	bool missed = false;
+
+	for (unsigned int i = 0; i < s->leg_count; i++)
+		missed |= s->legs[i]->state_missed;
+	if (!missed || v->rule->flags & RULE_QUOTES)
+		return;
+	evidence_add(&v->evidence, "state_missed", 0,
+		     "a change of a socket's TCP state was not told when it happened");
+	cap(v);
+}
+
 static bool any_leg(const struct facts *f, uint32_t open_flag, uint32_t tcp_flag)
 {
 	for (unsigned int i = 0; i < f->session->leg_count; i++) {
@@ -198,6 +225,8 @@ void diagnose_session(const struct session *s, struct track *t, struct verdict *
 	if (ret->rule->initiator != BY_UNKNOWN)
 		ret->close.initiator = ret->rule->initiator;
 	cap_for_losses(ret, s);
+	cap_for_lost_end(ret, s);
+	cap_for_missed_state(ret, s);
 	cap_for_frames(ret, &facts);
 	cap_for_front(ret, &facts);
 	cap_for_kernel(ret, &facts);

@@ -48,8 +48,9 @@ static void find_earliest(struct facts *f)
 
 	for (unsigned int i = 0; i < s->leg_count; i++) {
 		uint64_t ts_ns = 0;
+		enum ended_by how = conn_ended_by(s->legs[i], &ts_ns);
 
-		if (conn_ended_by(s->legs[i], &ts_ns) == ENDED_NOT || is_refused_try(f, s->legs[i]))
+		if (how == ENDED_NOT || how == ENDED_UNSEEN || is_refused_try(f, s->legs[i]))
 			continue;
 		if (f->end.leg < 0 || ts_ns < f->end.ts_ns)
 			set_root(&f->end, s, (int)i);
@@ -101,6 +102,7 @@ static enum initiator initiator_of(const struct facts *f)
 		return connect_initiator(end->conn);
 	switch (end->how) {
 	case ENDED_NOT:
+	case ENDED_UNSEEN:
 		return BY_UNKNOWN;
 	case ENDED_FIN_RECEIVED:
 	case ENDED_RST_RECEIVED:

@@ -217,21 +217,29 @@ int loader_events_fd(const struct loader *l)
 	return bpf_map__fd(l->skel->maps.events);
 }
 
-/* A tracing program that interrupts itself on a CPU is not run; the kernel counts since 5.12. */
-static uint64_t skipped_runs(const struct loader *l)
+static uint64_t skipped_runs(const struct bpf_program *program)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof(info);
+	int fd = bpf_program__fd(program);
+
+	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) ? info.recursion_misses : 0;
+}
+
+/*
+ * A tracing program that interrupts itself on a CPU is not run; the kernel counts since 5.12. Not
+ * the changes of TCP states: their socket tells at the next one, or at its end, that one is missing.
+ */
+static void count_skipped_runs(const struct loader *l, uint64_t total[LOADER_LOSS_SITES])
 {
 	struct bpf_program *program;
-	uint64_t sum = 0;
 
 	bpf_object__for_each_program(program, l->skel->obj) {
-		struct bpf_prog_info info = { 0 };
-		uint32_t len = sizeof(info);
-		int fd = bpf_program__fd(program);
-
-		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len))
-			sum += info.recursion_misses;
+		if (program == l->skel->progs.handle_kfree_skb)
+			total[WST_LOSS_DROP_EVENTS] += skipped_runs(program);
+		else if (program != l->skel->progs.handle_inet_sock_set_state)
+			total[WST_LOSS_SKIPPED] += skipped_runs(program);
 	}
-	return sum;
 }
 
 int loader_read_losses(const struct loader *l, uint64_t ret_total[LOADER_LOSS_SITES])
@@ -248,8 +256,13 @@ int loader_read_losses(const struct loader *l, uint64_t ret_total[LOADER_LOSS_SI
 	}
 	free(per_cpu);
 	if (!err)
-		ret_total[WST_LOSS_SKIPPED] = skipped_runs(l);
+		count_skipped_runs(l, ret_total);
 	return err;
+}
+
+bool loader_end_was_lost(const struct loader *l, uint64_t cookie, uint64_t *ret_ns)
+{
+	return !bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.lost_ends), &cookie, ret_ns);
 }
 
 uint32_t loader_host_flags(const struct loader *l)

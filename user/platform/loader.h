@@ -40,6 +40,8 @@ int loader_walk_open_sockets(struct loader *l, int (*drain)(void *arg), void *ar
 int loader_events_fd(const struct loader *l);
 /* Sums what was lost so far, by enum wst_loss_site. 0 or -errno. */
 int loader_read_losses(const struct loader *l, uint64_t ret_total[LOADER_LOSS_SITES]);
+/* Whether the last record of a socket found no room, and when the socket was destroyed. */
+bool loader_end_was_lost(const struct loader *l, uint64_t cookie, uint64_t *ret_ns);
 /* enum wst_host_flag of the running kernel. */
 uint32_t loader_host_flags(const struct loader *l);
 /*

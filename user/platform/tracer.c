@@ -16,9 +16,9 @@
 #include "platform/loop.h"
 #include "platform/process_watch.h"
 #include "platform/procfs.h"
-#include "platform/record_queue.h"
 #include "platform/recording.h"
 #include "platform/sink.h"
+#include "track/record_queue.h"
 
 #define RECORD_BYTES_MAX 4096
 /* Records evaluated in one go: the ring buffer, signals and the output get their turn in between. */
@@ -40,6 +40,7 @@ struct tracer {
 	uint64_t end_ns; /* CLOCK_BOOTTIME; 0: no limit */
 	struct record_queue *queue;
 	uint64_t losses[LOADER_LOSS_SITES];
+	bool ends_lost; /* records were lost since the sockets that are open were compared */
 	size_t conns_high; /* most sockets followed since memory was given back */
 	bool more; /* records are left in the ring buffer or the queue: no sleep */
 	enum tracer_state state;
@@ -114,6 +115,7 @@ static int feed_losses(struct tracer *t)
 
 	if (loader_read_losses(t->loader, total) || !memcmp(total, t->losses, sizeof(total)))
 		return 0;
+	t->ends_lost |= total[WST_LOSS_RING] != t->losses[WST_LOSS_RING];
 	memcpy(t->losses, total, sizeof(total));
 	for (unsigned int i = 0; i < LOADER_LOSS_SITES; i++)
 		event.total[i] = total[i];
@@ -135,6 +137,31 @@ static int feed_queue(struct tracer *t, unsigned int max)
 }
 
 /*
+ * After a loss: the kernel side remembers the sockets whose end it could not tell. Their sessions
+ * would stay open for ever.
+ */
+static int feed_lost_ends(struct tracer *t)
+{
+	struct wst_event event = { .type = WST_EV_GONE, .size = sizeof(event) };
+	size_t count = pipeline_conn_count(t->config.pipeline);
+	uint64_t *cookies = calloc(count + 1, sizeof(*cookies)), ended_ns;
+	int err = cookies ? 0 : -ENOMEM;
+
+	t->ends_lost = false;
+	if (!err)
+		count = pipeline_open_sockets(t->config.pipeline, cookies, count);
+	for (size_t i = 0; !err && i < count; i++) {
+		if (!loader_end_was_lost(t->loader, cookies[i], &ended_ns))
+			continue;
+		event.cookie = cookies[i];
+		event.ts_ns = ended_ns;
+		err = feed(t, &event, sizeof(event));
+	}
+	free(cookies);
+	return err;
+}
+
+/*
  * One go. In this order: whatever was lost before a record came is known before a verdict is made of
  * it.
  */
@@ -144,7 +171,11 @@ static int take(struct tracer *t, unsigned int max)
 
 	if (!err)
 		err = feed_losses(t);
-	return err ? err : feed_queue(t, max);
+	if (!err)
+		err = feed_queue(t, max);
+	if (!err && t->ends_lost && !t->more)
+		err = feed_lost_ends(t);
+	return err;
 }
 
 static int take_all(void *arg)

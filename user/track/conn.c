@@ -297,6 +297,19 @@ bool conn_at_close(const struct conn *c, struct conn_snapshot *ret)
 	return true;
 }
 
+/* The socket's own list has a gap, or ends before TCP_CLOSE. */
+static bool has_missed_state(const struct wst_tcp_facts *tcp)
+{
+	unsigned int count = tcp->state_count;
+
+	for (unsigned int i = 1; i < count; i++)
+		if (tcp->states[i - 1] == STATE_ESTABLISHED &&
+		    (tcp->states[i] == STATE_LAST_ACK || tcp->states[i] == STATE_FIN_WAIT2 ||
+		     tcp->states[i] == STATE_CLOSING))
+			return true;
+	return count && tcp->states[count - 1] != STATE_CLOSE;
+}
+
 static int apply_end(struct conn *c, const struct wst_end_event *e, struct interns *tasks)
 {
 	int error = take_owner(c, &e->owner, e->open_flags, tasks);
@@ -304,6 +317,8 @@ static int apply_end(struct conn *c, const struct wst_end_event *e, struct inter
 	take_tuple(c, &e->tuple);
 	take_facts(c, e);
 	c->has_end = true;
+	c->state_missed |= has_missed_state(&c->end->tcp);
+	c->end_lost = false;
 	if (e->established_ns)
 		note_first(&c->established_ns, e->established_ns);
 	if (e->syn_retransmits > c->syn_retransmits)
@@ -313,6 +328,14 @@ static int apply_end(struct conn *c, const struct wst_end_event *e, struct inter
 	    !(c->open_flags & (WST_OPEN_PASSIVE | WST_OPEN_MIDSTREAM)))
 		c->connect_failed = true;
 	return error;
+}
+
+static void apply_gone(struct conn *c, const struct wst_event *e)
+{
+	if (c->has_end)
+		return;
+	c->end_lost = true;
+	note_first(&c->end->closed_ns, e->ts_ns);
 }
 
 static int apply_reset(struct conn *c, const struct wst_reset_event *e)
@@ -351,6 +374,9 @@ static int apply_to_end(struct conn *c, const struct wst_event *event, struct in
 		return 0;
 	case WST_EV_END:
 		return apply_end(c, (const struct wst_end_event *)event, tasks);
+	case WST_EV_GONE:
+		apply_gone(c, event);
+		return 0;
 	}
 	apply_closing(c, (const struct wst_end_event *)event);
 	return 0;
@@ -400,6 +426,7 @@ int conn_apply(struct conn *c, const struct wst_event *event, struct interns *ta
 	case WST_EV_ERROR:
 	case WST_EV_END:
 	case WST_EV_CLOSING:
+	case WST_EV_GONE:
 		return conn_begin_end(c) ? -ENOMEM : apply_to_end(c, event, tasks);
 	}
 	return -EINVAL;

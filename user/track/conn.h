@@ -51,6 +51,7 @@ enum ended_by {
 	ENDED_ERROR, /* another errno */
 	ENDED_ABORTED, /* TCP_CLOSE by a process with no FIN and no RST seen */
 	ENDED_CONNECT_FAILED,
+	ENDED_UNSEEN, /* the records that tell were lost */
 };
 
 /* How path and frames stood at some moment. */
@@ -137,6 +138,8 @@ struct conn {
 	bool is_front : 1; /* TLS, joined to its session by process and time alone */
 	bool connect_failed : 1; /* closed in SYN_SENT or SYN_RECV, or never established */
 	bool has_end : 1; /* tcp and walk are filled, and final */
+	bool state_missed : 1; /* the list of its TCP states has a gap */
+	bool end_lost : 1; /* it is gone, and nothing came that says how it ended */
 	bool has_facts : 1; /* they are filled: at the end, or when the local side began to close */
 	struct wst_tuple tuple;
 	struct handshake handshake;
@@ -177,7 +180,7 @@ static inline int conn_from_server(const struct conn *c)
 enum ended_by conn_ended_by(const struct conn *c, uint64_t *ret_ns);
 /*
  * Name for JSON: fin_sent, fin_received, rst_sent, rst_received, timeout, error, aborted,
- * connect_failed, open.
+ * connect_failed, unseen, open.
  */
 const char *ended_by_name(enum ended_by e);
 

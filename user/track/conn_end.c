@@ -77,6 +77,8 @@ static struct cause_of_end reconcile(const struct conn *c, struct cause_of_end f
  */
 static enum ended_by from_snapshot(const struct conn *c)
 {
+	if (c->end_lost)
+		return c->end->closing.ts_ns ? ENDED_FIN_SENT : ENDED_UNSEEN;
 	for (unsigned int i = 0; c->has_end && i < c->end->tcp.state_count; i++) {
 		if (c->end->tcp.states[i] == STATE_FIN_WAIT1)
 			return ENDED_FIN_SENT;
@@ -127,6 +129,8 @@ const char *ended_by_name(enum ended_by e)
 		return "aborted";
 	case ENDED_CONNECT_FAILED:
 		return "connect_failed";
+	case ENDED_UNSEEN:
+		return "unseen";
 	}
 	return "open";
 }

@@ -27,6 +27,7 @@ size_t event_size(uint16_t type)
 		[WST_EV_NAME] = sizeof(struct wst_name_event),
 		[WST_EV_LOSS] = sizeof(struct wst_loss_event),
 		[WST_EV_TICK] = sizeof(struct wst_event),
+		[WST_EV_GONE] = sizeof(struct wst_event),
 	};
 
 	return type < sizeof(sizes) / sizeof(sizes[0]) ? sizes[type] : 0;

@@ -259,7 +259,7 @@ void track_release(struct track *t, struct session *s)
 		struct conn *c = s->legs[i];
 
 		c->session = NULL;
-		if (c->role == CONN_CLONE || c->has_end)
+		if (c->role == CONN_CLONE || c->has_end || c->end_lost)
 			conn_table_remove(&t->conns, c);
 		else
 			conn_table_set_role(&t->conns, c, CONN_SPENT);
@@ -336,6 +336,18 @@ struct process_table *track_processes(struct track *t)
 const char *track_reason_name(const struct track *t, uint32_t kind, uint32_t value)
 {
 	return reason_names_find(&t->names, kind, value);
+}
+
+size_t track_open_sockets(const struct track *t, uint64_t *ret_cookies, size_t max)
+{
+	size_t count = 0;
+
+	for (int role = 0; role < CONN_CLONE; role++)
+		for (const struct conn *c = t->conns.lists[role].oldest; c && count < max;
+		     c = c->newer)
+			if (!c->has_end)
+				ret_cookies[count++] = c->cookie;
+	return count;
 }
 
 size_t track_conn_count(const struct track *t)

@@ -88,6 +88,8 @@ struct groups *track_groups(struct track *t);
 bool track_next_incident(struct track *t, uint64_t now_ns, bool final, struct incident *ret);
 /* Name of a reset or drop reason (enum wst_name_kind), or NULL. */
 const char *track_reason_name(const struct track *t, uint32_t kind, uint32_t value);
+/* Cookies of the sockets whose end has not come, max at most; returns how many. */
+size_t track_open_sockets(const struct track *t, uint64_t *ret_cookies, size_t max);
 size_t track_conn_count(const struct track *t);
 /* Sockets dropped for lack of room, with what was known of them. */
 uint64_t track_evicted(const struct track *t);

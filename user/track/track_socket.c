@@ -354,6 +354,19 @@ static int on_end(struct track *t, struct conn *c, const struct wst_end_event *e
 	return 0;
 }
 
+static int on_gone(struct track *t, struct conn *c, const struct wst_event *event)
+{
+	int error = conn_apply(c, event, t->interns);
+
+	handshake_finish(&c->handshake, false, t->interns);
+	if (error || c->session)
+		return error;
+	if (c->role != CONN_SPENT && conn_is_websocket(c))
+		return attach_without_handshake(t, c);
+	conn_table_remove(&t->conns, c);
+	return 0;
+}
+
 /* Input that lies unread for longer than this when its socket is closed was not just late. */
 #define STALL_NS 500000000ull
 
@@ -385,6 +398,8 @@ static int apply_to(struct track *t, struct conn *c, const struct wst_event *eve
 		if (!c->end->closing.ts_ns)
 			note_stall(t, (const struct wst_end_event *)event);
 		return on_end(t, c, (const struct wst_end_event *)event);
+	case WST_EV_GONE:
+		return on_gone(t, c, event);
 	case WST_EV_CLOSING:
 		note_stall(t, (const struct wst_end_event *)event);
 		break;
@@ -404,6 +419,8 @@ int track_apply_socket(struct track *t, const struct wst_event *event)
 	if (!event->cookie || !event->ts_ns)
 		return -EINVAL;
 	expire_strays(t);
+	if (event->type == WST_EV_GONE && !conn_table_find(&t->conns, event->cookie))
+		return 0;
 	c = obtain(t, event);
 	if (!c)
 		return -ENOMEM;
