@@ -281,6 +281,43 @@ TEST(join, six_sockets)
 	done(&seen, e);
 }
 
+/* Authentication of HTTP: the request again, with credentials and, from simple clients, the same key. */
+TEST(join, same_key_again_after_401)
+{
+	struct events *e = events_new();
+	struct stack again = STACK;
+	const struct session *first = NULL, *second = NULL;
+	struct seen seen;
+
+	stack_request(e, &STACK, KEY_HEADER);
+	stack_answer(e, &STACK, "HTTP/1.1 401 X\r\nContent-Length: 0\r\n\r\n");
+	events_pass_ms(e, 5);
+	again.seq[0] += 500;
+	again.seq[1] += 500;
+	for (int i = 0; i < STACK_LEGS; i++) {
+		ev_request(e, &again.legs[i], REQUEST_HEAD KEY_HEADER "\r\n")->head_seq =
+			again.seq[i / 2];
+		e->now_ns += 50000;
+	}
+	stack_answer(e, &again,
+		     "HTTP/1.1 101 X\r\nSec-WebSocket-Accept: " EVENTS_ACCEPT "\r\n\r\n");
+	events_pass_ms(e, 100);
+	stack_close(e, &again);
+	seen = run(e);
+	CHECK_EQ(seen.count, 2);
+	for (unsigned int i = 0; i < seen.count; i++) {
+		CHECK_EQ(seen.sessions[i]->leg_count, 4);
+		CHECK_EQ(seen.sessions[i]->hop_count, 2);
+		if (session_stage(seen.sessions[i]) == STAGE_SESSION)
+			second = seen.sessions[i];
+		else
+			first = seen.sessions[i];
+	}
+	REQUIRE(first && second);
+	CHECK(memcmp(first->id, second->id, sizeof(first->id)) != 0);
+	done(&seen, e);
+}
+
 /* The proxy's first choice refuses, the second one takes it. */
 TEST(join, next_upstream)
 {

@@ -166,6 +166,25 @@ TEST(rules_end, proxy_dies_whose_client_is_unseen)
 	check_verdict(&st, "session.proxy_exited", BY_PROXY);
 }
 
+/* That a socket did not send it can be said of one that was followed. */
+TEST(rules_end, peer_that_was_not_followed)
+{
+	struct story st;
+
+	for (int followed = 0; followed < 2; followed++) {
+		test_note("followed %d", followed);
+		story_begin(&st, STORY_DIRECT);
+		st.conns[STORY_SERVER_LEG].has_end = false;
+		if (!followed)
+			st.conns[STORY_SERVER_LEG].established_ns = 0;
+		story_fin_received(&st, STORY_CLIENT_LEG);
+		story_verdict(&st);
+		CHECK_EQ(story_evidence(&st, "not_sent_by_peer") != NULL, followed);
+		CHECK_EQ(st.v.close.initiator, followed ? BY_NETWORK : BY_SERVER);
+		story_done(&st);
+	}
+}
+
 /* socat forks for each connection; that its child ends with it tells nothing. */
 TEST(rules_end, process_for_one_connection)
 {

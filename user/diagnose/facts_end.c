@@ -57,6 +57,14 @@ static void find_earliest(struct facts *f)
 	}
 }
 
+/* What it did would have been seen. */
+static bool is_followed(const struct session *s, const struct conn *c)
+{
+	bool opened = c->established_ns || c->open_flags & WST_OPEN_MIDSTREAM;
+
+	return c->has_end || (opened && s->losses_at_end == s->losses_at_start);
+}
+
 /*
  * What was received by one socket of this host was sent by another one, unless something in between
  * made it.
@@ -68,8 +76,9 @@ static void follow_to_sender(struct facts *f)
 	enum ended_by peer_how = peer ? conn_ended_by(peer, NULL) : ENDED_NOT;
 
 	f->end.outside = !peer;
-	f->end.forged = peer && (peer_how == ENDED_NOT || is_received(peer_how));
-	if (f->end.outside || f->end.forged)
+	f->end.forged = peer && is_followed(s, peer) &&
+			(peer_how == ENDED_NOT || is_received(peer_how));
+	if (f->end.outside || f->end.forged || peer_how == ENDED_NOT || is_received(peer_how))
 		return;
 	for (unsigned int i = 0; i < s->leg_count; i++)
 		if (s->legs[i] == peer)

@@ -166,8 +166,19 @@ static bool server_side_conflicts(const struct session *s, const struct conn *c)
 	return s->leg_count && !has_loose_end;
 }
 
+/* It tried before on the same connection, as after a 401: nobody passed that on. */
+static bool tries_again(const struct session *s, const struct conn *c)
+{
+	for (int i = 0; i < s->leg_count; i++)
+		if (s->legs[i]->cookie == c->cookie)
+			return true;
+	return false;
+}
+
 static bool can_join(const struct session *s, const struct conn *c)
 {
+	if (tries_again(s, c))
+		return false;
 	if (pairs_in(s, c))
 		return true;
 	return conn_is_server_side(c) ? !server_side_conflicts(s, c) : !client_side_conflicts(s, c);
