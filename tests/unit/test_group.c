@@ -370,3 +370,55 @@ TEST(gateway, failed_connect_is_evidence)
 	CHECK(strstr(story_evidence(&st, "backend_connect"), "ECONNREFUSED") != NULL);
 	story_done(&st);
 }
+
+/* A backend that was given up is no longer asked: that the checks of it fail tells, but never surely. */
+TEST(gateway, failing_checks_are_a_hint)
+{
+	struct conn failed = { 0 };
+	struct conn_parts parts;
+	struct story st;
+
+	conn_parts_give(&parts, &failed);
+	failed.connect_ns = failed.end->closed_ns = STORY_OPENED_NS - 20000 * STORY_MS;
+	failed.end->error = 111;
+	parts.owner.tgid = STORY_SERVER_PID;
+	story_begin(&st, STORY_DIRECT);
+	story_answered(&st, 503);
+	CHECK_STR(story_verdict(&st)->rule->id, "upgrade.unavailable");
+	groups_note_failed_connect(track_groups(st.track), &failed);
+	CHECK_STR(story_verdict(&st)->rule->id, "upgrade.bad_gateway");
+	CHECK_EQ(st.v.confidence, CONFIDENCE_MEDIUM);
+	CHECK_STR(st.v.alternatives[3], "upgrade.unavailable");
+	story_done(&st);
+}
+
+static unsigned int checks_told(const unsigned int *gaps_ms, unsigned int count)
+{
+	struct groups *g = groups_new();
+	struct conn c = { .connect_ns = 1000 * SECOND };
+	struct conn_parts parts;
+	unsigned int lines = 0;
+
+	if (!g)
+		return 0;
+	conn_parts_give(&parts, &c);
+	parts.owner.tgid = 7;
+	c.end->error = 111;
+	for (unsigned int i = 0; i < 90; i++) {
+		lines += !groups_hold_back(g, &c);
+		c.connect_ns += gaps_ms[i % count] * MS;
+	}
+	if (count == 1 && groups_failing_check(g, &c))
+		CHECK_EQ(groups_failing_check(g, &c)->told_with, 59);
+	groups_free(g);
+	return lines;
+}
+
+/* 90 failures: three until it is clear that they are regular, then one that stands for a minute. */
+TEST(failing_check, regular_ones_are_counted)
+{
+	static const unsigned int regular[] = { 1000 }, irregular[] = { 1000, 3000, 500 };
+
+	CHECK_EQ(checks_told(regular, 1), 4);
+	CHECK_EQ(checks_told(irregular, 3), 90);
+}

@@ -30,6 +30,19 @@ static void add_syns(struct evidence *ev, const struct facts *f)
 			     format_duration(duration, tried_for_ns(f)));
 }
 
+/* Failures like this one that were counted instead of told: health checks of a dead backend. */
+static void add_repeats(struct evidence *ev, const struct facts *f)
+{
+	const struct failing_check *check = groups_failing_check(track_groups(f->track), f->client);
+	char count[FORMAT_COUNT], gap[FORMAT_DURATION];
+
+	if (check && check->told_with)
+		evidence_add(ev, "repeated", 0,
+			     "%s like it since the last line about them, one every %s",
+			     format_count(count, check->told_with, "failure"),
+			     format_duration(gap, check->gap_ns));
+}
+
 static enum confidence ports_exhausted(const struct facts *f, struct evidence *ev)
 {
 	const struct conn *c = f->client;
@@ -119,6 +132,7 @@ static enum confidence refused(const struct facts *f, struct evidence *ev)
 			ev, "no_listener", 0,
 			"the address is of this host: nothing listens on port %u in network namespace %u",
 			c->tuple.remote_port, c->tuple.netns);
+	add_repeats(ev, f);
 	return CONFIDENCE_HIGH;
 }
 
@@ -143,6 +157,7 @@ static enum confidence unreachable(const struct facts *f, struct evidence *ev)
 		return CONFIDENCE_NONE;
 	evidence_errno(ev, f->client);
 	add_syns(ev, f);
+	add_repeats(ev, f);
 	return CONFIDENCE_HIGH;
 }
 
@@ -159,6 +174,7 @@ static enum confidence timed_out(const struct facts *f, struct evidence *ev)
 	evidence_add(ev, "syn_unanswered", f->end.ts_ns, "%s; %s",
 		     silent ? "nothing came back" : "no SYN-ACK was seen",
 		     gave_up ? "the kernel gave up (ETIMEDOUT)" : "the client stopped waiting");
+	add_repeats(ev, f);
 	if (c->syn_retransmits && (gave_up || silent))
 		return CONFIDENCE_HIGH;
 	return gave_up ? CONFIDENCE_MEDIUM : CONFIDENCE_LOW;

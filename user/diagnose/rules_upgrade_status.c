@@ -108,9 +108,37 @@ static enum confidence from_gateway(const struct facts *f, struct evidence *ev, 
 	return CONFIDENCE_HIGH;
 }
 
+/*
+ * A proxy that has given up its backends after health checks answers 503 without trying: the checks
+ * that fail tell. What else it may mean by it (maxconn, maintenance) is not excluded.
+ */
+static enum confidence checks_fail(const struct facts *f, struct evidence *ev)
+{
+	const struct conn *gateway = session_gateway_leg(f->session);
+	const struct failed_connect *failed;
+	char target[FORMAT_ENDPOINT];
+
+	if (!gateway || f->answer.status != 503 || f->server != gateway)
+		return CONFIDENCE_NONE;
+	failed = groups_failed_lately(track_groups(f->track), gateway->owner->tgid,
+				      gateway->handshake.response_ns);
+	if (!failed)
+		return CONFIDENCE_NONE;
+	evidence_answer(ev, f);
+	evidence_add(
+		ev, "health_check", failed->ended_ns,
+		"no backend was asked; shortly before, %.*s (pid %u) failed to connect to %s: %s",
+		WST_COMM_LEN, gateway->owner->comm, gateway->owner->tgid,
+		format_endpoint(target, failed->tuple.remote, failed->tuple.remote_port),
+		failed->error ? name_of_errno(failed->error) : "no answer");
+	return CONFIDENCE_MEDIUM;
+}
+
 static enum confidence bad_gateway(const struct facts *f, struct evidence *ev)
 {
-	return from_gateway(f, ev, 502);
+	enum confidence confidence = from_gateway(f, ev, 502);
+
+	return confidence ? confidence : checks_fail(f, ev);
 }
 
 static enum confidence gateway_timeout(const struct facts *f, struct evidence *ev)

@@ -7,6 +7,10 @@
 #define CLIENTS_MAX 8192
 #define SERVICES_MAX 256
 #define BURSTS_MAX 2048
+#define CHECKS_MAX 1024
+/* So many equal gaps make a routine of it, of which a line is told so often. */
+#define CHECK_GAPS 2
+#define MINUTE_NS 60000000000ull
 
 /* A process that closes all that it has needs no longer for the next one. */
 #define BURST_PAUSE_NS 100000000ull
@@ -24,6 +28,7 @@ struct groups *groups_new(void)
 	    !keyed_init(&g->services, SERVICES_MAX, sizeof(struct service)) &&
 	    !keyed_init(&g->bursts, BURSTS_MAX, sizeof(struct burst)) &&
 	    !keyed_init(&g->incidents, INCIDENTS_MAX, sizeof(struct incident)) &&
+	    !keyed_init(&g->checks, CHECKS_MAX, sizeof(struct failing_check)) &&
 	    !keyed_init(&g->listeners, LISTENERS_MAX, sizeof(struct listener)))
 		return g;
 	groups_free(g);
@@ -40,6 +45,7 @@ void groups_free(struct groups *g)
 	keyed_free(&g->bursts);
 	keyed_free(&g->incidents);
 	keyed_free(&g->listeners);
+	keyed_free(&g->checks);
 	free(g);
 }
 
@@ -145,6 +151,61 @@ const struct failed_connect *groups_failed_connect(const struct groups *g,
 			return f;
 	}
 	return NULL;
+}
+
+const struct failed_connect *groups_failed_lately(const struct groups *g, uint32_t tgid,
+						  uint64_t ts_ns)
+{
+	for (uint32_t i = 0; i < FAILED_CONNECTS && i < g->failed_count; i++) {
+		const struct failed_connect
+			*f = &g->failed[(g->failed_count - 1 - i) % FAILED_CONNECTS];
+
+		if (tgid && f->tgid == tgid && f->ended_ns <= ts_ns &&
+		    f->ended_ns + MINUTE_NS > ts_ns)
+			return f;
+	}
+	return NULL;
+}
+
+static uint64_t check_key(const struct conn *c)
+{
+	uint64_t key = task_key(c->owner);
+
+	key = key_add(key, c->tuple.remote, sizeof(c->tuple.remote));
+	key = key_add_number(key, c->tuple.remote_port);
+	return key_add_number(key, c->end->error ? c->end->error : c->end->tcp.error);
+}
+
+/* Within a quarter: timers fire late on a busy machine. */
+static bool gaps_equal(uint64_t a, uint64_t b)
+{
+	return a && b && 4 * a >= 3 * b && 4 * b >= 3 * a;
+}
+
+bool groups_hold_back(struct groups *g, const struct conn *c)
+{
+	struct failing_check *check = keyed_obtain(&g->checks, check_key(c));
+	uint64_t began_ns = attempt_began_ns(c), gap_ns;
+
+	if (!check || began_ns < check->last_ns)
+		return false;
+	gap_ns = check->last_ns ? began_ns - check->last_ns : 0;
+	check->regular = gaps_equal(gap_ns, check->gap_ns) ? check->regular + 1 : 0;
+	check->gap_ns = gap_ns;
+	check->last_ns = began_ns;
+	if (check->regular >= CHECK_GAPS && began_ns < check->told_ns + MINUTE_NS) {
+		check->untold++;
+		return true;
+	}
+	check->told_ns = began_ns;
+	check->told_with = check->untold;
+	check->untold = 0;
+	return false;
+}
+
+const struct failing_check *groups_failing_check(const struct groups *g, const struct conn *c)
+{
+	return keyed_find(&g->checks, check_key(c));
 }
 
 void groups_tell_failed_connects(struct groups *g, const struct session *s)

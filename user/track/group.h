@@ -35,6 +35,18 @@ struct failed_connect {
 
 #define FAILED_CONNECTS 256
 
+/*
+ * A process that keeps failing to connect to the same address, for the same reason and at regular
+ * intervals, as health checks of a dead backend do.
+ */
+struct failing_check {
+	struct keyed_entry entry;
+	uint64_t last_ns, gap_ns, told_ns;
+	uint32_t regular; /* gaps in a row that were like the one before */
+	uint32_t untold; /* since told_ns */
+	uint32_t told_with; /* failures that the line of told_ns stands for, besides its own */
+};
+
 struct groups {
 	struct keyed patterns; /* struct pattern_group */
 	struct keyed clients; /* struct client */
@@ -42,6 +54,7 @@ struct groups {
 	struct keyed bursts; /* struct burst, by closing process */
 	struct keyed incidents; /* struct incident */
 	struct keyed listeners; /* struct listener */
+	struct keyed checks; /* struct failing_check */
 	struct failed_connect failed[FAILED_CONNECTS]; /* a ring */
 	uint32_t failed_count;
 };
@@ -62,6 +75,19 @@ void groups_note_failed_connect(struct groups *g, const struct conn *c);
  */
 const struct failed_connect *groups_failed_connect(const struct groups *g,
 						   const struct conn *gateway);
+/*
+ * The last connection that this process failed to make in the minute before ts_ns, for whomever;
+ * NULL: none.
+ */
+const struct failed_connect *groups_failed_lately(const struct groups *g, uint32_t tgid,
+						  uint64_t ts_ns);
+/*
+ * Counts the failed connection of a process that serves others, once. True: it is one of many like
+ * it, and a line that stands for it is told once a minute.
+ */
+bool groups_hold_back(struct groups *g, const struct conn *c);
+/* What is known of failures like that one; NULL: nothing. */
+const struct failing_check *groups_failing_check(const struct groups *g, const struct conn *c);
 /* The session is reported, and what its gateway failed to reach with it. */
 void groups_tell_failed_connects(struct groups *g, const struct session *s);
 /* Was this one, which has a session of its own, told with another? */

@@ -112,6 +112,17 @@ bool restart_note(struct restart *r, const struct listener *l, struct process_ta
 	return true;
 }
 
+bool listeners_serve(const struct keyed *listeners, const struct wst_task *task)
+{
+	for (const struct keyed_entry *e = listeners->newest; e; e = e->older) {
+		const struct listener *l = (const struct listener *)e;
+
+		if (task->tgid && l->task.tgid == task->tgid && l->task.start_ns == task->start_ns)
+			return true;
+	}
+	return false;
+}
+
 struct restart listeners_restart(const struct keyed *listeners, struct process_table *processes,
 				 const struct service_port *at, const struct wst_task *task,
 				 uint64_t ended_ns)

@@ -57,6 +57,8 @@ const struct listener *listeners_apply(struct keyed *listeners, const struct wst
 const struct listener *listeners_note_accept(struct keyed *listeners, const struct wst_tuple *tuple,
 					     const struct wst_task *task, bool inherited,
 					     uint64_t ts_ns);
+/* Does that process listen anywhere, as far as it is known? */
+bool listeners_serve(const struct keyed *listeners, const struct wst_task *task);
 /*
  * What is known of the port since the process of task ended at ended_ns. at->port 0: not known.
  */

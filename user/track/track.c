@@ -214,9 +214,17 @@ static bool is_tried_for_client(const struct track *t, const struct conn *c)
 	return false;
 }
 
+/* Who accepts connections as well: what it opens is on behalf of others, or looks after them. */
+static bool is_server_process(const struct track *t, const struct wst_task *task)
+{
+	const struct process *p = process_find(t->processes, task->tgid, task->start_ns);
+
+	return (p && p->accepts) || listeners_serve(&t->groups->listeners, task);
+}
+
 /*
  * One failure of one client is told once: what the proxy could not reach is the reason of its
- * answer. False when the session, due now, is put off or dropped for that.
+ * answer. Neither is each of the many that a proxy's health checks make of one dead backend. False when the session, due now, is put off or dropped for that.
  */
 static bool stands_alone(struct track *t, struct session *s, uint64_t now_ns)
 {
@@ -229,7 +237,8 @@ static bool stands_alone(struct track *t, struct session *s, uint64_t now_ns)
 		session_table_schedule(&t->sessions, s); /* is in the heap: needs no memory */
 		return false;
 	}
-	if (!groups_was_told(t->groups, c))
+	if (!groups_was_told(t->groups, c) &&
+	    !(is_server_process(t, c->owner) && groups_hold_back(t->groups, c)))
 		return true;
 	track_drop_session(t, s);
 	return false;

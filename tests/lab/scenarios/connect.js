@@ -9,6 +9,13 @@ const { execFileSync } = require('child_process');
 const { selfSigned } = require('../deps');
 const { passTo } = require('../software');
 
+// What a readiness probe does: connects and is content.
+const PROBE = `import socket, sys, time
+for i in range(5):
+    socket.create_connection((sys.argv[1], 8000)).close()
+    time.sleep(0.2)
+`;
+
 const HASTY = { 'net.ipv4.tcp_syn_retries': 1 };
 
 // The server runs; what is between it and the client is `prepare`d.
@@ -56,6 +63,31 @@ module.exports = [
     confidence: 'high',
     fast: true,
     run: (t) => t.attempt(),
+  },
+  {
+    name: 'health-checks-of-a-dead-backend',
+    broken: 'The backend is not running, and HAProxy asks once a second whether it is.',
+    cause: 'connect.refused',
+    confidence: 'high',
+    async run(t) {
+      await t.haproxy({ backend: `server a ${t.upstream()} check inter 1s` });
+      // That it is regular shows with the third; from then on a line a minute will do.
+      t.expect(null, 'connect.refused', 3);
+      await t.sleep(9000);
+    },
+  },
+  {
+    name: 'health-checks-of-a-living-backend',
+    broken: 'Nothing: HAProxy and a probe connect to the backend and leave without a word.',
+    cause: 'session.normal',
+    fast: true,
+    async run(t) {
+      await t.server('node');
+      await t.haproxy({ backend: `server a ${t.upstream()} check inter 200ms` });
+      t.world.start('client', ['/usr/bin/python3', '-c', PROBE, t.world.address('client', 'backend')]);
+      await t.sleep(1500);
+      await t.bye(await t.open({ to: 'proxy' }));
+    },
   },
   {
     name: 'bound-to-loopback',

@@ -266,6 +266,21 @@ module.exports = [
   },
   {
     ...base,
+    name: 'backend-given-up-by-haproxy',
+    broken: 'The backend does not run; HAProxy knows it from its health checks and does not even try.',
+    cause: 'upgrade.bad_gateway',
+    // A 503 of HAProxy's own has other reasons too (maxconn, maintenance).
+    confidence: 'medium',
+    fast: false,
+    besides: 'connect.refused',
+    async run(t) {
+      await t.haproxy({ backend: `server a ${t.upstream()} check inter 300ms fall 1` });
+      await t.sleep(1000);
+      await t.attempt({ to: 'proxy' });
+    },
+  },
+  {
+    ...base,
     name: 'backend-silent',
     broken: 'The backend takes longer to answer the handshake than proxy_read_timeout.',
     cause: 'upgrade.gateway_timeout',
