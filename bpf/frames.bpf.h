@@ -5,6 +5,7 @@
 
 #include "held.bpf.h"
 
+#define HEAD_PIECE_BYTES 32 /* short, because of the stack, and the verifier follows every byte */
 #define HTTP_TEXT_BYTES 48 /* no more than a status line: what follows may be anything */
 
 /* Sends a record about a frame, see frames.bpf.c. */
@@ -34,8 +35,18 @@ int find_early_head(struct __sk_buff *skb);
  * may be more to read.
  */
 int read_held_line(struct __sk_buff *skb, u32 direction);
-/* Looks for a head in bytes that come in order, see handshake.bpf.c. */
+/*
+ * Looks for a head in bytes that come in order, see handshake.bpf.c. Returns how many of them were
+ * used where a head may begin behind them, else 0.
+ */
 int read_segment(struct __sk_buff *skb, u32 direction, u32 offset, u32 seq, u32 len);
+
+/* Steps over a head, see head_bytes.bpf.c. */
+int scan_piece(struct __sk_buff *skb, u32 offset, u32 seq, u32 len);
+int body_names_session(struct __sk_buff *skb, u32 offset, u32 len);
+int emit_chunk(struct __sk_buff *skb, u32 offset, u32 n, u32 head_offset, u32 flags);
+/* How many bytes of the segment come before a request, see preamble.bpf.c. */
+int preamble(struct __sk_buff *skb, u32 direction, u32 offset, u32 seq, u32 len);
 
 /* A pong answers the last ping of the other direction. */
 static __always_inline void note_pong(struct stream *stream, u32 direction, u64 now_ns)

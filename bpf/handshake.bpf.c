@@ -9,127 +9,15 @@
 #include "front.bpf.h"
 #include "held.bpf.h"
 
-#define PIECE_BYTES 64 /* short, because the verifier follows every byte */
-#define PIECES_MAX (WST_HTTP_HEAD_BYTES / PIECE_BYTES)
+#define PIECES_MAX (WST_HTTP_HEAD_BYTES / HEAD_PIECE_BYTES)
 #define CHUNKS_MAX (WST_HTTP_HEAD_BYTES / WST_HTTP_CHUNK_BYTES)
+
+/* Segments before the first answer, or what begins so unlike HTTP is no preamble. */
+#define ODD_MAX 4
 
 #define TLS_ALERT 21 /* RFC 8446, 5.1 */
 #define TLS_HANDSHAKE 22
 #define TLS_DATA 23
-
-/*
- * Scans the next bytes of the head in the segment [seq, seq + len) whose payload starts at
- * `offset`. Returns 1 when there is more to scan.
- */
-__noinline int scan_piece(struct __sk_buff *skb, u32 offset, u32 seq, u32 len)
-{
-	struct bpf_sock *sk = packet_sock(skb);
-	struct note *note = sk ? packet_note(sk) : NULL;
-	struct http_scan scan;
-	u8 bytes[PIECE_BYTES];
-	u32 i, n, at;
-
-	if (!note)
-		return 0;
-	scan = note->scan;
-	at = scan.next_seq - seq;
-	if (at >= len || scan.marks & HTTP_MARK_END || scan.total >= WST_HTTP_HEAD_BYTES)
-		return 0;
-	n = len - at > PIECE_BYTES ? PIECE_BYTES : len - at;
-	barrier_var(n); /* the verifier has to see the bounds, not clang */
-	n = ((n - 1) & (PIECE_BYTES - 1)) + 1;
-	if (!load_bytes(skb, further(offset, at), held_way(scan.direction, 0), scan.next_seq, bytes,
-			n))
-		return 0;
-	for (i = 0; i < PIECE_BYTES; i++) {
-		/* clang would test for i != n alone, which older verifiers do not take for a bound */
-		barrier_var(i);
-		if (i >= n || i >= PIECE_BYTES)
-			break;
-		if (http_scan_byte(&scan, bytes[i])) {
-			i++;
-			break;
-		}
-	}
-	scan.next_seq += i;
-	note->scan = scan;
-	return 1;
-}
-
-/*
- * Do the first words of a body of len bytes at `offset` speak of a session? That is all that is
- * ever learned of it.
- */
-__noinline int body_names_session(struct __sk_buff *skb, u32 offset, u32 len)
-{
-	u8 bytes[PIECE_BYTES] = {};
-	u64 window = 0;
-	u32 i, n = len > PIECE_BYTES ? PIECE_BYTES : len;
-
-	if (!n)
-		return 0;
-	barrier_var(n);
-	n = ((n - 1) & (PIECE_BYTES - 1)) + 1;
-	if (bpf_skb_load_bytes(skb, offset, bytes, n))
-		return 0;
-	for (i = 0; i < PIECE_BYTES; i++) {
-		barrier_var(i);
-		if (i >= n || i >= PIECE_BYTES)
-			break;
-		window = window << 8 | bytes[i];
-		if (http_scan_is_session(window))
-			return 1;
-	}
-	return 0;
-}
-
-/*
- * Sends a chunk of the n bytes of a head that lie at `offset` of the packet. flags: enum
- * wst_http_flag, the direction in bit 8, which chunk from bit 16 on. Returns 1 when there are more.
- */
-__noinline int emit_chunk(struct __sk_buff *skb, u32 offset, u32 n, u32 head_offset, u32 flags)
-{
-	struct bpf_sock *sk = packet_sock(skb);
-	struct note *note = sk ? packet_note(sk) : NULL;
-	u32 done = (flags >> 16) * WST_HTTP_CHUNK_BYTES;
-	struct wst_http_event *event;
-	bool more;
-
-	if (!note || done >= n)
-		return 0;
-	event = reserve_event(WST_EV_HTTP, sizeof(*event), packet_cookie(skb, sk), note->owner.tgid);
-	if (!event)
-		return 0;
-	n -= done;
-	more = n > WST_HTTP_CHUNK_BYTES;
-	if (more)
-		n = WST_HTTP_CHUNK_BYTES;
-	event->head_seq = note->scan.head_seq;
-	event->offset = head_offset + done;
-	event->direction = flags >> 8 & 1;
-	event->flags = more ? flags & ~(u32)(WST_HTTP_LAST | WST_HTTP_CUT | WST_HTTP_SESSION_BODY) :
-			      flags;
-	event->len = n;
-	barrier_var(n);
-	n = ((n - 1) & (WST_HTTP_CHUNK_BYTES - 1)) + 1;
-	if (!load_bytes(skb, further(offset, done), held_way(flags >> 8, 0),
-			note->scan.head_seq + event->offset, event->data, n)) {
-		event->len = 0;
-		event->flags |= WST_HTTP_CUT;
-	}
-	bpf_ringbuf_submit(event, 0);
-	return more;
-}
-
-static __always_inline bool is_prefix(const u8 *bytes, u32 n, const char *word, u32 len)
-{
-	u32 i;
-
-	for (i = 0; i < len; i++)
-		if (i < n && bytes[i] != word[i])
-			return false;
-	return true;
-}
 
 /* The frames behind the head begin; some of them may have overtaken a part of it. */
 static __always_inline void start_walk(struct ws_walk *w, struct note *note, int from_client,
@@ -168,15 +56,62 @@ static __always_inline void request_complete(struct __sk_buff *skb, struct bpf_s
 	emit_front(ksk, note, packet_cookie(skb, sk));
 }
 
-/* The answer is whole. 101 starts the server's frames; any other final answer ends the attempt. */
-static __always_inline void response_complete(struct bpf_sock *sk, struct note *note)
+/*
+ * An answer to a WebSocket request that was not recognised: clients wait for it before they send
+ * frames.
+ */
+__noinline int request_missed(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = packet_sock(skb);
+	struct note *note = sk ? packet_note(sk) : NULL;
+	struct stream *stream = note ? packet_stream_create(sk) : NULL;
+	struct sock *ksk = note ? packet_kernel_sock(sk) : NULL;
+	struct bpf_tcp_sock *tp = note ? bpf_tcp_sock(sk) : NULL;
+	u32 received, sent;
+
+	if (!stream || !ksk || !tp) {
+		count_loss(WST_LOSS_STORAGE);
+		return 0;
+	}
+	received = tp->rcv_nxt;
+	sent = tp->snd_nxt;
+	barrier_var(received); /* else clang chooses between two addresses in tp */
+	barrier_var(sent);
+	if (note->scan.direction == WST_OUT)
+		ws_walk_start(&stream->walk[WST_IN], received, 1, 0);
+	else
+		ws_walk_start(&stream->walk[WST_OUT], sent, 1, 0);
+	note->flags &= ~NOTE_ASKED_OUT;
+	note->flags |= NOTE_WS_REQUEST | (note->scan.direction == WST_IN ? NOTE_ASKED_OUT : 0);
+	announce(ksk, note, packet_cookie(skb, sk));
+	return 0;
+}
+
+/* To a request that was sent before the one for a WebSocket, or not the last one to that. */
+static __always_inline bool is_other_answer(const struct note *note)
+{
+	u16 status = note->scan.status;
+
+	return status != 101 && (note->answers_ahead || (status >= 100 && status < 200));
+}
+
+/*
+ * The answer is whole. 101 starts the server's frames; any other final answer ends the attempt.
+ * False: it is the answer to something else.
+ */
+static __always_inline bool response_complete(struct bpf_sock *sk, struct note *note)
 {
 	struct stream *stream = packet_stream(sk);
 	int deflate = note->scan.marks & HTTP_MARK_DEFLATE;
 	u16 status = note->scan.status;
 
-	if (!stream || (status >= 100 && status < 200 && status != 101))
-		return; /* an interim answer (RFC 9110, 15.2): the final one follows */
+	if (!stream)
+		return false;
+	if (is_other_answer(note)) {
+		if (status >= 200)
+			note->answers_ahead--;
+		return false;
+	}
 	note->flags &= ~NOTE_WS_REQUEST;
 	if (note->scan.direction == WST_OUT) {
 		if (status == 101)
@@ -191,11 +126,7 @@ static __always_inline void response_complete(struct bpf_sock *sk, struct note *
 							      WS_WALK_OFF;
 		stream->walk[WST_OUT].options |= deflate ? WS_DEFLATE : 0;
 	}
-}
-
-static __always_inline bool is_interim(const struct http_scan *scan)
-{
-	return scan->status >= 100 && scan->status < 200 && scan->status != 101;
+	return true;
 }
 
 /*
@@ -207,7 +138,7 @@ static __always_inline void scan_segment(struct __sk_buff *skb, struct bpf_sock 
 {
 	u32 start = note->scan.next_seq - p->seq, head_offset = note->scan.total, i;
 	u32 flags = request ? WST_HTTP_REQUEST : WST_HTTP_RESPONSE;
-	bool end;
+	bool end, ours;
 
 	for (i = 0; i < PIECES_MAX; i++)
 		if (!scan_piece(skb, p->payload_offset, p->seq, p->len))
@@ -226,14 +157,15 @@ static __always_inline void scan_segment(struct __sk_buff *skb, struct bpf_sock 
 	    body_names_session(skb, p->payload_offset + (note->scan.next_seq - p->seq),
 			       p->len - (note->scan.next_seq - p->seq)))
 		flags |= WST_HTTP_SESSION_BODY;
-	if (request && end && note->scan.marks & HTTP_MARK_WEBSOCKET)
+	ours = note->scan.marks & HTTP_MARK_WEBSOCKET;
+	if (request && end && ours)
 		request_complete(skb, sk, note);
-	if (!request && end)
-		response_complete(sk, note);
-	/* An ordinary request that came whole wakes nobody. */
-	if (request && end && !(note->scan.marks & HTTP_MARK_WEBSOCKET) && !note->scan.emitted)
-		return;
-	if (!request && is_interim(&note->scan) && !note->scan.emitted)
+	if (!request && end && ours && note->scan.status == 101 && !(note->flags & NOTE_WS_REQUEST))
+		request_missed(skb);
+	if (!request)
+		ours = end ? response_complete(sk, note) : !is_other_answer(note);
+	/* What is no handshake and came whole wakes nobody. */
+	if (!ours && (end || !request) && !note->scan.emitted)
 		return;
 	note->scan.emitted = 1;
 	for (i = 0; i < CHUNKS_MAX; i++)
@@ -253,7 +185,7 @@ static __always_inline void continue_head(struct __sk_buff *skb, struct bpf_sock
 		count_loss(WST_LOSS_SYNC);
 		return;
 	}
-	scan_segment(skb, sk, note, p, !(note->flags & NOTE_WS_REQUEST));
+	scan_segment(skb, sk, note, p, !(note->scan.marks & HTTP_MARK_ANSWER));
 }
 
 /* TLS hides the rest; alerts before application data are in the clear or at least countable. */
@@ -270,37 +202,92 @@ static __always_inline void note_tls(struct note *note, const struct packet *p, 
 		note->tls_alert[p->direction & 1] = bytes[6];
 }
 
-/* The first bytes of a segment on a socket that has no head under way. */
-static __always_inline void begin_head(struct __sk_buff *skb, struct bpf_sock *sk,
-				       struct note *note, const struct packet *p)
+/* "HTTP/1.1 101", of which 12 bytes have to be there. */
+static __always_inline bool is_switching(const u8 *bytes, u32 n)
 {
-	bool answer = note->flags & NOTE_WS_REQUEST;
-	u8 bytes[16] = {};
-	u32 n = p->len > 7 ? 7 : p->len;
+	return n >= 12 && is_prefix(bytes, n, "HTTP/1.", 7) && is_prefix(bytes + 8, n, " 101", 4);
+}
 
-	if (answer && p->direction == note->scan.direction && !is_interim(&note->scan))
-		return; /* the client talks on before the answer */
+static __always_inline bool is_begin_of_preamble(const u8 *bytes, u32 n)
+{
+	return bytes[0] == '\r' || bytes[0] == '\n' || (n > 6 && is_prefix(bytes, n, "PROXY ", 6));
+}
+
+/*
+ * Bodies of requests and answers start with anything, so only the very first bytes of a connection
+ * decide. What is not known here may still come before a request: the answer tells.
+ */
+static __always_inline void note_first_bytes(struct note *note, u8 direction, const u8 *bytes, u32 n)
+{
+	bool odd = bytes[0] < 'A' || bytes[0] > 'Z' || (n > 2 && is_prefix(bytes, n, "PRI", 3));
+	bool request = direction == (note->flags & NOTE_PASSIVE ? WST_IN : WST_OUT);
+
+	if (note->flags & NOTE_HTTP_SEEN)
+		return;
+	if (note->odd && !request)
+		odd = !is_prefix(bytes, n, "HTTP/1.", 7);
+	if (!odd)
+		note->flags |= NOTE_HTTP_SEEN;
+	else if (request && note->odd < ODD_MAX)
+		note->odd++;
+	else
+		note->flags |= NOTE_NOT_HTTP;
+}
+
+/*
+ * The first bytes of a segment on a socket that has no head under way. An answer that switches
+ * protocols makes up for a request that was not recognised. Returns how many bytes come before a
+ * request.
+ */
+static __always_inline int begin_head(struct __sk_buff *skb, struct bpf_sock *sk, struct note *note,
+				      const struct packet *p)
+{
+	bool answer = note->flags & NOTE_WS_REQUEST, head;
+	u8 bytes[16] = {};
+	u32 n = p->len > 12 ? 12 : p->len;
+
+	if (answer && p->direction == note->scan.direction && !(note->scan.marks & HTTP_MARK_ANSWER))
+		return 0; /* the client talks on before the answer */
 	n = ((n - 1) & 15) + 1;
 	if (!load_bytes(skb, p->payload_offset, held_way(p->direction, 0), p->seq, bytes, n))
-		return;
-	if (answer ? is_prefix(bytes, n, "HTTP/1.", 7) : is_prefix(bytes, n, "GET ", 4)) {
+		return 0;
+	head = answer ? is_prefix(bytes, n, "HTTP/1.", 7) : is_prefix(bytes, n, "GET ", 4);
+	if (!head && !answer)
+		head = answer = is_switching(bytes, n);
+	if (head) {
+		note->flags |= NOTE_HTTP_SEEN;
 		http_scan_start(&note->scan, p->seq, p->direction);
+		note->scan.marks = answer ? HTTP_MARK_ANSWER : 0;
 		scan_segment(skb, sk, note, p, !answer);
-		return;
+		return 0;
 	}
 	if (answer)
-		return;
+		return 0;
+	if (is_begin_of_preamble(bytes, n)) {
+		int ahead = preamble(skb, p->direction, p->payload_offset, p->seq, p->len);
+
+		if (ahead > 0)
+			return ahead;
+	}
 	if (n >= 7 && bytes[1] == 3 && bytes[0] >= TLS_ALERT && bytes[0] <= TLS_DATA)
 		note_tls(note, p, bytes);
-	else if (bytes[0] < 'A' || bytes[0] > 'Z' ||
-		 (bytes[0] == 'P' && bytes[1] == 'R' && bytes[2] == 'I'))
-		/*
-		 * bodies of requests and answers start with anything, so only the very first bytes
-		 * of a connection decide
-		 */
-		note->flags |= note->flags & NOTE_HTTP_SEEN ? 0 : NOTE_NOT_HTTP;
 	else
-		note->flags |= NOTE_HTTP_SEEN;
+		note_first_bytes(note, p->direction, bytes, n);
+	return 0;
+}
+
+/* Another request may lie behind one that asks for no WebSocket. */
+static __always_inline u32 plain_request_bytes(struct note *note, const struct packet *p)
+{
+	const struct http_scan *scan = &note->scan;
+
+	if (scan->active || scan->direction != p->direction || !(scan->marks & HTTP_MARK_END) ||
+	    scan->marks & (HTTP_MARK_WEBSOCKET | HTTP_MARK_ANSWER) ||
+	    !ws_seq_before(p->seq, scan->next_seq) ||
+	    !ws_seq_before(scan->next_seq, p->seq + p->len))
+		return 0;
+	note->answers_ahead++;
+	return scan->next_seq - p->seq;
 }
 
 /* A proxy may end TLS here: what it connects to for this client, and the end, are still to come. */
@@ -324,14 +311,17 @@ __noinline int read_segment(struct __sk_buff *skb, u32 direction, u32 offset, u3
 	};
 	struct bpf_sock *sk = packet_sock(skb);
 	struct note *note = sk ? packet_note(sk) : NULL;
+	u32 used = 0;
 
 	if (!note)
 		return 0;
 	if (note->scan.active && note->scan.direction == p.direction)
 		continue_head(skb, sk, note, &p);
 	else
-		begin_head(skb, sk, note, &p);
+		used = begin_head(skb, sk, note, &p);
+	if (!used)
+		used = plain_request_bytes(note, &p);
 	if (is_of_no_interest(note))
 		packet_forget(sk);
-	return 0;
+	return used;
 }

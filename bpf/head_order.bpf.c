@@ -14,6 +14,7 @@
  * a WebSocket request there may be frames.
  */
 #define BEHIND_ANSWER (1 << 20)
+#define HEADS_IN_SEGMENT 4
 
 /* Whether the next head is due in this direction: requests come from who connected. */
 static __always_inline bool is_awaited(const struct note *note, u32 direction)
@@ -47,6 +48,23 @@ static __always_inline void place(struct note *note, u32 direction, u32 seq)
 	note->flags |= direction ? NOTE_PLACED_OUT : NOTE_PLACED_IN;
 }
 
+/* A request may come behind a preamble, or behind other requests. */
+static __always_inline void read_all(struct __sk_buff *skb, u32 direction, u32 offset, u32 seq,
+				     u32 len)
+{
+	u32 i;
+	int used;
+
+	for (i = 0; i < HEADS_IN_SEGMENT; i++) {
+		used = read_segment(skb, direction, offset, seq, len);
+		if (used <= 0 || (u32)used >= len)
+			break;
+		offset = further(offset, used);
+		seq += used;
+		len -= used;
+	}
+}
+
 __noinline int read_held_line(struct __sk_buff *skb, u32 direction)
 {
 	struct bpf_sock *sk = packet_sock(skb);
@@ -71,7 +89,7 @@ __noinline int read_held_line(struct __sk_buff *skb, u32 direction)
 	n = held_run(skb, held_way(direction, 0), next);
 	if (n > 0) {
 		note->next_seq[direction] = next + n;
-		read_segment(skb, direction, FROM_HELD, next, n);
+		read_all(skb, direction, FROM_HELD, next, n);
 		if (note->flags & NOTE_HELD && !ws_cell_offset(next + n))
 			forget_held(skb, held_way(direction, 0), next, next + n);
 		return 1;
@@ -182,7 +200,9 @@ __noinline int read_head(struct __sk_buff *skb, u32 direction, u32 offset, u32 s
 		expect_held(note, end);
 	} else if (ws_seq_before(next, end)) {
 		place(note, direction, end);
-		read_segment(skb, direction, offset + (next - seq), next, end - next);
+		if (!(note->flags & NOTE_WS_REQUEST))
+			note->answers_ahead = 0;
+		read_all(skb, direction, offset + (next - seq), next, end - next);
 	}
 	return note->flags & NOTE_HELD ? 1 : 0;
 }

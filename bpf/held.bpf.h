@@ -64,6 +64,17 @@ static __always_inline bool load_bytes(struct __sk_buff *skb, u32 offset, u32 wa
 	return loaded;
 }
 
+/* As far as there are bytes. */
+static __always_inline bool is_prefix(const u8 *bytes, u32 n, const char *word, u32 len)
+{
+	u32 i;
+
+	for (i = 0; i < len; i++)
+		if (i < n && bytes[i] != word[i])
+			return false;
+	return true;
+}
+
 static __always_inline u32 further(u32 offset, u32 n)
 {
 	return offset == FROM_HELD ? offset : offset + n;

@@ -74,9 +74,10 @@ struct note {
 	u8 tls_alert[2]; /* 255: none */
 	u8 state_count;
 	u8 states[WST_STATE_HISTORY];
-	u8 pad;
+	u8 odd; /* segments in the direction of requests that do not begin like HTTP */
 	u32 next_seq[2]; /* while heads are looked for: of the next byte, by direction */
 	u32 held_end;
+	u32 answers_ahead; /* due before that to the WebSocket request, which was sent behind others */
 	u64 flow; /* held_key.flow, once it was needed */
 	u64 front; /* cookie of the TLS connection that its process had read from; 0: none */
 };

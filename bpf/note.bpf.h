@@ -13,6 +13,8 @@ static __always_inline void note_reset(struct note *note, u32 flags)
 	note->syn_retransmits = 0;
 	note->state_count = 0;
 	note->scan.active = 0;
+	note->odd = 0;
+	note->answers_ahead = 0;
 	note->flow = 0;
 	note->front = 0;
 	note->tls_alert[WST_IN] = 255;

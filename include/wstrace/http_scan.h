@@ -15,6 +15,7 @@ enum http_scan_mark {
 	HTTP_MARK_WEBSOCKET = 1 << 0,
 	HTTP_MARK_DEFLATE = 1 << 1, /* "-deflate": a compression extension */
 	HTTP_MARK_END = 1 << 2, /* the empty line was seen */
+	HTTP_MARK_ANSWER = 1 << 3, /* set by the caller: a response */
 };
 
 struct http_scan {

@@ -135,6 +135,49 @@ test_request_to_a_listener_that_waits_for_it() {
 			.legs[1].process.comm == "peer-server"'
 }
 
+# RFC 9112, 2.2
+test_request_behind_an_empty_line() {
+	tracing && talk listen connect c.hold 'c.ascii=\r\n' request c.flush response c.read_head "${BYE[@]}" &&
+		expect session_end '.close.clean and .session.path == "/chat" and (.legs | length) == 2'
+}
+
+test_request_behind_a_proxy_line() {
+	tracing && talk listen connect c.hold 'c.ascii=PROXY TCP4 192.0.2.100 192.0.2.200 54321 443\r\n' \
+		request c.flush "response=401" c.read_head s.end c.eof c.end &&
+		expect_cause upgrade.unauthorized '.session.path == "/chat"'
+}
+
+# 28 bytes with two addresses, in a segment of its own; then with a longer tail.
+PROXY_V2=0d0a0d0a000d0a515549540a2111000cc0000264c00002c8d43101bb
+PROXY_V2_TAIL=0d0a0d0a000d0a515549540a21110057c0000264c00002c8d43101bbea004800$(printf '%0142d' 0)
+
+test_request_behind_a_proxy_header() {
+	tracing && talk listen connect "c.raw=$PROXY_V2" s.read_head handshake c.text=5 "${BYE[@]}" &&
+		expect session_end '.close.clean and .session.path == "/chat" and
+			.legs[1].websocket.frames_in == 2'
+}
+
+test_request_behind_a_long_proxy_header() {
+	tracing && talk listen connect c.hold "c.raw=$PROXY_V2_TAIL" request c.flush "response=401" c.read_head \
+		s.end c.eof c.end && expect_cause upgrade.unauthorized '.session.path == "/chat"'
+}
+
+# Nothing tells where the answer to the first one ends, but it comes in a segment of its own.
+test_request_behind_another_request() {
+	tracing && talk listen connect c.hold 'c.ascii=GET /page HTTP/1.1\r\nHost: chat.test\r\n\r\n' request c.flush \
+		's.ascii=HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK' c.read_head response c.read_head c.text=5 "${BYE[@]}" &&
+		expect session_end '.close.clean and .session.path == "/chat" and
+			.legs[1].websocket.frames_in == 2'
+}
+
+# What comes first is like nothing that stands before a request: the answer shows that there was one.
+test_request_that_only_the_answer_shows() {
+	tracing && talk listen connect c.raw=00010203 pause=20 c.raw=04050607 pause=20 c.hold c.raw=08090a0b request c.flush \
+		response c.read_head c.text=5 s.text=7 "${BYE[@]}" &&
+		expect session_end '.close.clean and .session.path == null and (.session.id | length) == 32 and
+			(.legs | map(.websocket | [.frames_in, .frames_out]) == [[2, 2], [2, 2]])'
+}
+
 test_frames_before_the_101() {
 	tracing && talk listen connect request c.text=5 c.binary=3000 response c.read_head "${BYE[@]}" &&
 		expect session_end '.close.clean and (.legs | map(.websocket.frames_in + .websocket.frames_out)) == [4, 4]'
