@@ -2,6 +2,8 @@
 /* Ends without a Close frame, while all processes live on. */
 #include "rule_cases.h"
 
+#include <stdio.h>
+
 static void network_timeout(struct story *st)
 {
 	struct conn *c = story_timeout(st, STORY_SERVER_LEG);
@@ -64,6 +66,14 @@ static void silent(struct story *st)
 		st->conns[i / 2].end->walk[i % 2].last_payload_ns -= 5000 * STORY_MS;
 }
 
+/* A proxy is no server: what it talks to there was not seen, and may have ended first. */
+static void proxy_alone(struct story *st)
+{
+	struct wst_task *closer = &st->conns[STORY_SERVER_LEG].end->closer;
+
+	snprintf(closer->comm, sizeof(closer->comm), "nginx");
+}
+
 /* Both sockets of the connection are here, and neither sent it. */
 static void peer_is_here(struct story *st)
 {
@@ -104,6 +114,7 @@ static const struct rule_case cases[] = {
 	{ "session.closed_without_close_frame", CONFIDENCE_HIGH, STORY_DIRECT, closed,
 	  path_is_dead },
 	{ "session.closed_without_close_frame", CONFIDENCE_HIGH, STORY_DIRECT, closed, silent },
+	{ "session.closed_without_close_frame", CONFIDENCE_HIGH, STORY_DIRECT, closed, proxy_alone },
 	{ "session.peer_reset", CONFIDENCE_HIGH, STORY_SERVER_ONLY, reset_from_outside,
 	  peer_is_here },
 	{ "session.peer_reset", CONFIDENCE_HIGH, STORY_SERVER_ONLY, reset_from_outside, silent },

@@ -2,6 +2,7 @@
 /* Ends by a timer: once among others like it, and once alone. */
 #include "rule_cases.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void forget_others(struct story *st, enum story_shape shape, void (*happen)(struct story *st))
@@ -37,6 +38,29 @@ static void proxy_idle(struct story *st)
 static void proxy_idle_blur(struct story *st)
 {
 	forget_others(st, STORY_PROXIED, proxy_closes);
+}
+
+/* Whatever nginx talks to there, by a Unix socket or TLS, is no leg of the session. */
+static void proxy_closes_alone(struct story *st)
+{
+	struct conn_parts *parts = &st->parts[STORY_SERVER_LEG];
+
+	snprintf(parts->owner.comm, sizeof(parts->owner.comm), "nginx");
+	set_last_payload(st, STORY_END_NS - 8000 * STORY_MS);
+	story_fin(st, STORY_SERVER_LEG);
+}
+
+static void lone_proxy_idle(struct story *st)
+{
+	proxy_closes_alone(st);
+	story_forerunners(st, 3, 700, 0);
+}
+
+/* It may as well be the one end of what was unseen, although eight seconds are a round time. */
+static void lone_proxy_idle_blur(struct story *st)
+{
+	forget_others(st, STORY_DIRECT, proxy_closes_alone);
+	story_companions(st, 3);
 }
 
 static void fall_silent(struct story *st)
@@ -159,6 +183,8 @@ static void silent_drop_blur(struct story *st)
 static const struct rule_case cases[] = {
 	{ "session.proxy_idle_timeout", CONFIDENCE_HIGH, STORY_PROXIED, proxy_idle,
 	  proxy_idle_blur },
+	{ "session.proxy_idle_timeout", CONFIDENCE_HIGH, STORY_DIRECT, lone_proxy_idle,
+	  lone_proxy_idle_blur },
 	{ "session.middlebox_idle_timeout", CONFIDENCE_HIGH, STORY_SERVER_ONLY, middlebox,
 	  middlebox_blur },
 	{ "session.server_idle_timeout", CONFIDENCE_HIGH, STORY_DIRECT, server_idle,

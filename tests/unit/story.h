@@ -108,6 +108,9 @@ void story_process(struct story *st, uint32_t tgid, uint32_t fds_used, uint32_t 
  */
 void story_forerunners(struct story *st, unsigned int count, int open_ms, int payload_ms);
 
+/* Sessions that began and ended together with this one, within a moment. */
+void story_companions(struct story *st, unsigned int count);
+
 /* Detail of the evidence with that name, or NULL. */
 const char *story_evidence(const struct story *st, const char *fact);
 

@@ -6,6 +6,8 @@
 
 /* Far enough apart that no two are one event, and not a multiple of anything. */
 #define APART_NS (37 * 1000000000ull)
+/* So close together that one event may have ended them. */
+#define MOMENT_NS 5000000ull
 
 static void earlier(uint64_t *ts_ns, uint64_t by_ns)
 {
@@ -34,7 +36,8 @@ static void move_conn(struct conn *c, uint64_t by_ns, uint64_t open_ns, uint64_t
 	}
 }
 
-void story_forerunners(struct story *st, unsigned int count, int open_ms, int payload_ms)
+static void tell_others(struct story *st, unsigned int count, uint64_t apart_ns, int open_ms,
+			int payload_ms)
 {
 	struct conn conns[SESSION_LEGS_MAX];
 	struct conn_parts parts[SESSION_LEGS_MAX];
@@ -44,7 +47,7 @@ void story_forerunners(struct story *st, unsigned int count, int open_ms, int pa
 	memcpy(conns, st->conns, sizeof(conns));
 	memcpy(parts, st->parts, sizeof(parts));
 	for (unsigned int n = count; n > 0; n--) {
-		uint64_t by_ns = n * APART_NS, open_ns = n * (uint64_t)open_ms * STORY_MS;
+		uint64_t by_ns = n * apart_ns, open_ns = n * (uint64_t)open_ms * STORY_MS;
 
 		for (unsigned int i = 0; i < st->s.leg_count; i++)
 			move_conn(&st->conns[i], by_ns, open_ns,
@@ -57,4 +60,14 @@ void story_forerunners(struct story *st, unsigned int count, int open_ms, int pa
 		memcpy(st->parts, parts, sizeof(parts));
 		st->s = s;
 	}
+}
+
+void story_forerunners(struct story *st, unsigned int count, int open_ms, int payload_ms)
+{
+	tell_others(st, count, APART_NS, open_ms, payload_ms);
+}
+
+void story_companions(struct story *st, unsigned int count)
+{
+	tell_others(st, count, MOMENT_NS, 0, 0);
 }

@@ -80,8 +80,9 @@ static bool surely_idle(const struct facts *f)
 
 	if (!is_idle_pattern(f))
 		return false;
+	/* One event can end sessions that began together; not if the proxy closed both sides. */
 	if (idles_only(f))
-		return p->independent || timeout_is_round(p->value_ns);
+		return p->independent || (f->crowd.closed_both && timeout_is_round(p->value_ns));
 	return p->independent && !p->age_too;
 }
 
