@@ -66,6 +66,17 @@ static void silent(struct story *st)
 		st->conns[i / 2].end->walk[i % 2].last_payload_ns -= 5000 * STORY_MS;
 }
 
+/* The server had pinged a second ago, over a path on which a pong takes longer. */
+static void ping_on_its_way(struct story *st)
+{
+	struct conn_end *end = st->conns[STORY_SERVER_LEG].end;
+
+	end->walk[WST_OUT].unanswered_pings = 1;
+	end->walk[WST_OUT].unanswered_since_ns = STORY_END_NS - 1000 * STORY_MS;
+	end->walk[WST_OUT].last_ping_ns = STORY_END_NS - 1000 * STORY_MS;
+	end->tcp.srtt_us = 1800000;
+}
+
 /* A proxy is no server: what it talks to there was not seen, and may have ended first. */
 static void proxy_alone(struct story *st)
 {
@@ -115,6 +126,10 @@ static const struct rule_case cases[] = {
 	  path_is_dead },
 	{ "session.closed_without_close_frame", CONFIDENCE_HIGH, STORY_DIRECT, closed, silent },
 	{ "session.closed_without_close_frame", CONFIDENCE_HIGH, STORY_DIRECT, closed, proxy_alone },
+	{ "session.closed_without_close_frame", CONFIDENCE_HIGH, STORY_DIRECT, closed,
+	  ping_on_its_way },
+	{ "session.aborted_by_application", CONFIDENCE_HIGH, STORY_DIRECT, aborted,
+	  ping_on_its_way },
 	{ "session.peer_reset", CONFIDENCE_HIGH, STORY_SERVER_ONLY, reset_from_outside,
 	  peer_is_here },
 	{ "session.peer_reset", CONFIDENCE_HIGH, STORY_SERVER_ONLY, reset_from_outside, silent },

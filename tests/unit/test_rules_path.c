@@ -43,11 +43,11 @@ TEST(rules_path, a_ping_on_its_way_proves_nothing)
 	pings(&st, STORY_SERVER_LEG, WST_OUT, 15 * STORY_MS);
 	check(&st, "session.closed_without_close_frame", CONFIDENCE_MEDIUM);
 
-	/* slow answers are usual here */
+	/* slow answers are usual here, which does not make the heartbeat innocent */
 	story_begin(&st, STORY_DIRECT);
 	story_fin(&st, STORY_SERVER_LEG);
 	pings(&st, STORY_SERVER_LEG, WST_OUT, SECONDS(2))->ping_rtt_us = 900000;
-	check(&st, "session.closed_without_close_frame", CONFIDENCE_HIGH);
+	check(&st, "session.closed_without_close_frame", CONFIDENCE_MEDIUM);
 }
 
 TEST(rules_path, a_pong_that_has_just_come_is_no_stall)
@@ -255,5 +255,5 @@ TEST(rules_path, a_ping_that_nobody_answers_within_half_a_second)
 	story_fin(&st, STORY_SERVER_LEG);
 	pings(&st, STORY_SERVER_LEG, WST_OUT, 500 * STORY_MS)->last_data_ns = STORY_END_NS -
 									      100 * STORY_MS;
-	check(&st, "session.closed_without_close_frame", CONFIDENCE_HIGH);
+	check(&st, "session.closed_without_close_frame", CONFIDENCE_MEDIUM);
 }

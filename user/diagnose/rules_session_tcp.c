@@ -10,6 +10,8 @@
 
 /* Who is there answers a ping as soon as that. */
 #define SOON_NS 1000000ull
+/* On a slow path the ping itself is on its way for as long as that, and the heartbeat may give up. */
+#define LONG_NS 100000000ull
 
 static bool no_close_frame(const struct facts *f)
 {
@@ -55,16 +57,24 @@ static bool add_other_side(struct evidence *ev, const struct facts *f)
 	return true;
 }
 
+static bool ping_waits(const struct path_story *p)
+{
+	uint64_t rtt_ns = 1000ull * (p->ping_rtt_us ? p->ping_rtt_us : p->at_near.tcp.srtt_us);
+
+	if (!p->own || !p->pings)
+		return false;
+	if (p->waited_ns >= LONG_NS)
+		return true;
+	return p->ping_last && p->waited_ns >= SOON_NS && p->waited_ns >= 10 * rtt_ns;
+}
+
 /*
  * Nor are they while a ping of who closed waits for its answer, and for longer than one takes: that
  * may be what it closed for.
  */
 static bool add_unanswered(struct evidence *ev, const struct facts *f)
 {
-	const struct path_story *p = &f->path;
-	uint64_t rtt_ns = 1000ull * (p->ping_rtt_us ? p->ping_rtt_us : p->at_near.tcp.srtt_us);
-
-	if (!p->own || !p->ping_last || p->waited_ns < SOON_NS || p->waited_ns < 10 * rtt_ns)
+	if (!ping_waits(&f->path))
 		return false;
 	evidence_heartbeat(ev, f);
 	return true;
