@@ -26,7 +26,7 @@ TEST_PACKAGES=(
 	iproute2 nftables procps curl strace # namespaces, faults, looking around
 	nginx golang-go golang-github-gorilla-websocket-dev
 	haproxy python3-websockets openssl runc # the lab
-	apache2-bin caddy lighttpd socat stunnel4 varnish # its other proxies
+	apache2-bin caddy lighttpd socat squid stunnel4 varnish # its other proxies
 	daphne gunicorn libmojolicious-perl libtomcat10-embed-java default-jdk-headless puma # its other servers
 	python3-aiohttp python3-tornado python3-wsproto ruby-faye-websocket uvicorn
 	chromium tshark
@@ -116,7 +116,7 @@ forbid_services() {
 disable_services() {
 	local name
 	[ -d /run/systemd/system ] || return 0
-	for name in nginx haproxy caddy lighttpd stunnel4 varnish varnishncsa; do
+	for name in nginx haproxy caddy lighttpd squid stunnel4 varnish varnishncsa; do
 		if printf '%s\n' "$@" | grep -qx "$name"; then
 			systemctl -q disable "$name.service" || true
 		fi

@@ -111,6 +111,34 @@ ${main}
 const socat = ({ address, port, upstream, options = [] }) => ['/usr/bin/socat', ...options,
   `TCP-LISTEN:${port},bind=${address},fork,reuseaddr`, `TCP:${upstream}`];
 
+// What comes with other things than the lab's packages.
+const OPTIONAL = { dockerProxy: '/usr/sbin/docker-proxy' };
+
+// It reports its start to file descriptor 3.
+function dockerProxy({ address, port, upstream }) {
+  const [host, number] = upstream.split(':');
+  return ['/bin/sh', '-c', 'exec "$@" 3>/dev/null', 'sh', OPTIONAL.dockerProxy, '-proto', 'tcp',
+    '-host-ip', address, '-host-port', `${port}`, '-container-ip', host, '-container-port', number];
+}
+
+// In front of a server of one's own ("accel"). upgrade: what http_upgrade_request_protocols says
+function squid({ folder, address, port, upstream, main = '', upgrade = 'websocket allow all' }) {
+  const [host, number] = upstream.split(':');
+  return ['/usr/sbin/squid', '-N', '-n', `lab${path.basename(folder).replace(/\W/g, '')}`, '-f', write(folder, 'squid.conf', `
+http_port ${address}:${port} accel defaultsite=lab
+cache_peer ${host} parent ${number} 0 no-query no-digest originserver
+http_access allow all
+cache deny all
+pid_filename none
+access_log none
+cache_log ${folder}/squid.log
+coredump_dir ${folder}
+shutdown_lifetime 1 second
+${upgrade ? `http_upgrade_request_protocols ${upgrade}` : ''}
+${main}
+`)];
+}
+
 // httputil.ReverseProxy
 const goProxy = ({ binaries, address, port, upstream }) => [binaries.goProxy,
   `-listen=${address}:${port}`, `-to=http://${upstream}`];
@@ -119,4 +147,4 @@ const goProxy = ({ binaries, address, port, upstream }) => [binaries.goProxy,
 const nodeProxy = ({ address, port, upstream }) => [process.execPath,
   path.join(__dirname, 'servers/proxy.js'), JSON.stringify({ host: address, port, target: `http://${upstream}` })];
 
-module.exports = { PROXIES: { apache, caddy, goProxy, lighttpd, nodeProxy, socat, stunnel, varnish }, caddyReload };
+module.exports = { OPTIONAL, PROXIES: { apache, caddy, dockerProxy, goProxy, lighttpd, nodeProxy, socat, squid, stunnel, varnish }, caddyReload };

@@ -5,11 +5,12 @@
 // What a row finds in its run(t): a world, software to put into it, sessions,
 // and the means to say what wstrace has to report of each.
 
+const fs = require('fs');
 const { Agent } = require('../e2e/agent');
 const { RawSession, Session } = require('../e2e/session');
 const { sleep, until } = require('../e2e/wait');
 const { World, listening } = require('./world');
-const { PROXIES } = require('./proxies');
+const { OPTIONAL, PROXIES } = require('./proxies');
 const { CLIENTS, SERVERS, startHaproxy, startNginx } = require('./software');
 
 const PORTS = { proxy: 8080, edge: 8080 };
@@ -60,6 +61,10 @@ class Scenario {
 
   // Another proxy, of proxies.js.
   async proxy(kind, { role = 'proxy', port = 8080, from = 'client', upstream = this.upstream(), ...options } = {}) {
+    if (OPTIONAL[kind] && !fs.existsSync(OPTIONAL[kind])) {
+      this.unavailable = `${OPTIONAL[kind]} is not installed`;
+      throw new Error(this.unavailable);
+    }
     const where = { folder: this.world.folder, binaries: this.binaries, address: this.world.address(from, role), port };
     const argv = PROXIES[kind]({ ...where, upstream, ...options });
     const started = this.world.start(role, argv, { title: kind, cgroup: this.cgroup(role) });

@@ -206,16 +206,7 @@ module.exports = [
     confidence: 'high',
     fast: true,
     async run(t) {
-      const [front, back] = [t.world.address('client', 'proxy'), t.world.address('proxy', 'backend')];
-      const proxy = ['/usr/sbin/docker-proxy', '-proto', 'tcp', '-host-ip', front, '-host-port', '8080',
-        '-container-ip', back, '-container-port', '8000'];
-      if (!fs.existsSync(proxy[0])) {
-        t.unavailable = 'docker-proxy is not installed';
-        throw new Error(t.unavailable);
-      }
-      // It reports its start to file descriptor 3.
-      t.world.start('proxy', ['/bin/sh', '-c', 'exec "$@" 3>/dev/null', 'sh', ...proxy]);
-      await t.sleep(700);
+      await t.proxy('dockerProxy');
       await t.attempt({ to: 'proxy' });
     },
   },

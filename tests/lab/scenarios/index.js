@@ -15,6 +15,7 @@ const rows = [
   ...require('./other_servers'),
   ...require('./other_proxies'),
   ...require('./other_handshakes'),
+  ...require('./other_situations'),
   ...require('./soak'),
 ];
 

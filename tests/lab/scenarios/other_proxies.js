@@ -75,7 +75,13 @@ const killed = (kind) => through(kind, 'killed', 'PROXY is killed, with its work
 const leaves = (kind) => through(kind, 'client-leaves', 'Nothing: the client leaves PROXY with Close 1000.',
   'session.normal', (t, { session }) => session.close(1000, 'bye'));
 const vanishes = (kind) => through(kind, 'client-drops', 'The client behind PROXY drops its socket.',
-  'session.closed_without_close_frame', (t, { session }) => session.call('terminate'));
+  'session.closed_without_close_frame', async (t, { session }) => {
+    // No silence before it, so that no timer can be behind it.
+    await session.next('said');
+    await session.say('one more');
+    await session.next('said');
+    await session.call('terminate');
+  });
 
 const refused = (name, broken, cause, kind, options) => ({
   ...base,
@@ -115,17 +121,19 @@ async function behindUnixSocket(t, more = '') {
   return backend;
 }
 
-const TUNNELS = ['apache', 'caddy', 'goProxy', 'lighttpd', 'nodeProxy', 'varnish', 'socat', 'stunnel'];
+const TUNNELS = ['apache', 'caddy', 'dockerProxy', 'goProxy', 'lighttpd', 'nodeProxy', 'squid', 'varnish', 'socat', 'stunnel'];
 
 module.exports = [
   ...TUNNELS.map(backendKilled),
   ...TUNNELS.map(killed),
-  ...['apache', 'caddy', 'socat', 'stunnel'].map(leaves),
-  ...['caddy', 'socat'].map(vanishes),
+  ...['apache', 'caddy', 'dockerProxy', 'socat', 'squid', 'stunnel'].map(leaves),
+  ...['caddy', 'dockerProxy', 'socat', 'squid'].map(vanishes),
 
   idle('apache-proxy-timeout', 'ProxyTimeout of Apache is two seconds.', 'apache', { main: 'ProxyTimeout 2\nTimeout 2' }),
   idle('lighttpd-read-idle', 'server.max-read-idle of lighttpd is two seconds.', 'lighttpd', { main: 'server.max-read-idle = 2' }),
   idle('varnish-pipe-timeout', 'pipe_timeout of Varnish is two seconds.', 'varnish', { parameters: ['pipe_timeout=2'] }),
+  // Squid looks at its clocks once a second.
+  { ...idle('squid-read-timeout', 'read_timeout of Squid is two seconds.', 'squid', { main: 'read_timeout 2 seconds' }), confidence: 'medium' },
   idle('stunnel-idle', 'TIMEOUTidle of stunnel, which ends TLS, is two seconds.', 'stunnel', { main: 'TIMEOUTidle = 2' }),
   idle('socat-idle', 'socat -T 2 forwards TCP.', 'socat', { options: ['-T', '2'] }),
 
@@ -136,8 +144,12 @@ module.exports = [
   refused('varnish-without-upgrade', 'vcl_pipe of Varnish does not pass Upgrade on.', 'upgrade.headers_not_forwarded',
     'varnish', { pipe: '' }),
 
+  refused('squid-without-upgrade', 'Squid is not told to pass Upgrade on.', 'upgrade.headers_not_forwarded',
+    'squid', { upgrade: '' }),
+
   // A 503 of the proxy itself, because of what it met at its backend.
   nobody('apache', ['upgrade.bad_gateway', 'upgrade.unavailable']),
+  nobody('squid', ['upgrade.bad_gateway', 'upgrade.unavailable']),
   nobody('lighttpd', ['upgrade.bad_gateway', 'upgrade.unavailable']),
   nobody('caddy', 'upgrade.bad_gateway'),
   nobody('goProxy', 'upgrade.bad_gateway'),
@@ -177,9 +189,7 @@ module.exports = [
     ...base,
     name: 'unix-socket-backend-killed',
     broken: 'nginx reaches its backend through a Unix socket, and the backend is killed.',
-    // The Unix socket is no leg that is seen: nginx, alive, closed, though not by its own will.
-    cause: ['session.process_killed', 'session.closed_without_close_frame'],
-    confidence: 'low',
+    cause: 'session.process_killed',
     async run(t) {
       const backend = await behindUnixSocket(t);
       const session = await t.open({ to: 'proxy' });
@@ -187,6 +197,19 @@ module.exports = [
       await t.sleep(SETTLED_MS);
       t.kill(backend);
       await session.closed();
+    },
+  },
+  {
+    ...base,
+    name: 'unix-socket-backend-killed-in-silence',
+    broken: 'The same, of three sessions that began together and have been silent for six seconds.',
+    cause: 'session.process_killed',
+    async run(t) {
+      const backend = await behindUnixSocket(t);
+      const sessions = await t.opens(3, { to: 'proxy' });
+      await t.sleep(6000);
+      t.kill(backend);
+      await Promise.all(sessions.map((session) => session.closed()));
     },
   },
   {
