@@ -75,6 +75,11 @@ static void refused(struct story *st)
 	st->conns[LEG].end->rst_in_ns = STORY_END_NS;
 }
 
+static void no_rst(struct story *st)
+{
+	st->conns[LEG].end->rst_in_ns = 0;
+}
+
 static void no_errno(struct story *st)
 {
 	st->conns[LEG].end->error = st->conns[LEG].end->tcp.error = 0;
@@ -145,6 +150,7 @@ static const struct rule_case cases[] = {
 	  firewalled_blur },
 	{ "connect.backlog_overflow", CONFIDENCE_HIGH, STORY_CLIENT_ONLY, backlog, backlog_blur },
 	{ "connect.refused", CONFIDENCE_HIGH, STORY_CLIENT_ONLY, refused, no_errno },
+	{ "connect.refused", CONFIDENCE_HIGH, STORY_CLIENT_ONLY, refused, no_rst },
 	{ "connect.unreachable", CONFIDENCE_HIGH, STORY_CLIENT_ONLY, unreachable, no_errno },
 	{ "connect.fd_exhausted", CONFIDENCE_HIGH, STORY_SERVER_ONLY, never_accepted,
 	  never_accepted_blur },

@@ -470,6 +470,7 @@ TEST(rules_end, refused_on_this_host)
 
 	story_begin(&st, STORY_CLIENT_ONLY);
 	story_unconnected(&st, ECONNREFUSED);
+	st.conns[0].end->rst_in_ns = STORY_END_NS;
 	story_verdict(&st);
 	CHECK(story_evidence(&st, "no_listener") == NULL);
 	memcpy(st.conns[0].tuple.remote, st.conns[0].tuple.local, 16);

@@ -116,24 +116,27 @@ static bool is_this_host(const struct wst_tuple *tuple)
 	       memcmp(tuple->remote, tuple->local, sizeof(tuple->local)) == 0;
 }
 
+/* Without a RST it was an ICMP error (port unreachable), as firewalls send that reject. */
 static enum confidence refused(const struct facts *f, struct evidence *ev)
 {
 	const struct conn *c = f->client;
+	bool reset = c->end->rst_in_ns != 0;
 	char target[FORMAT_ENDPOINT], duration[FORMAT_DURATION];
 
 	if (c->established_ns || facts_errno(c) != ECONNREFUSED)
 		return CONFIDENCE_NONE;
-	evidence_add(ev, "connection_refused", f->end.ts_ns,
-		     "%s answered the SYN with RST after %s (ECONNREFUSED)",
+	evidence_add(ev, "connection_refused", f->end.ts_ns, "%s %s after %s (ECONNREFUSED)",
 		     format_endpoint(target, c->tuple.remote, c->tuple.remote_port),
+		     reset ? "answered the SYN with RST" :
+			     "was reported to refuse the SYN, no RST was seen,",
 		     format_duration(duration, tried_for_ns(f)));
-	if (is_this_host(&c->tuple))
+	if (reset && is_this_host(&c->tuple))
 		evidence_add(
 			ev, "no_listener", 0,
 			"the address is of this host: nothing listens on port %u in network namespace %u",
 			c->tuple.remote_port, c->tuple.netns);
 	add_repeats(ev, f);
-	return CONFIDENCE_HIGH;
+	return reset ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
 /* The errno is not seen; nothing but the search for a route comes between the call and the SYN. */
@@ -294,11 +297,13 @@ static const struct rule rules[] = {
 		.retry = RETRY_BACKOFF,
 		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
 		.at = AT_CONNECT,
+		.alternatives = { "connect.firewall_dropped" },
 		.summary = "nothing accepts connections on {target} (ECONNREFUSED)",
 		.user_message = "The chat service is not running at the moment. Please try again in a moment.",
 		.steps = {
 			"Is the server running, and on that port? `ss -ltnp` in its network namespace shows who listens where.",
 			"A server in a container has to listen on 0.0.0.0, not on 127.0.0.1; check the order in `ports: host:container` too.",
+			"If no RST was seen, a firewall rejects with ICMP (iptables `-j REJECT`): look at its rules on the server and before it.",
 			"Start clients and proxies after the server is ready: a health check, `depends_on: condition: service_healthy`.",
 		},
 	},
