@@ -270,7 +270,6 @@ enum wst_walk_flag {
 	WST_WALK_JOINED = 1 << 3, /* synchronised on a connection that was open before */
 	/* nothing to follow any more: after Close, after an illegal header */
 	WST_WALK_STOPPED = 1 << 4,
-	WST_WALK_INSIDE = 1 << 5, /* the last frame was not complete at the end */
 	/*
 	 * The last ping, pong or data frame had not arrived for good: sent and not acknowledged, or
 	 * received and not read by the process.

@@ -51,7 +51,7 @@ static bool surely_absent(const struct conn *c, bool from_client)
 	uint32_t flags = c->end->walk[direction].flags;
 
 	return c->has_end && !c->frames->close[direction].seen && (flags & WST_WALK_ON) &&
-	       !(flags & (WST_WALK_LOST | WST_WALK_STOPPED | WST_WALK_INSIDE)) &&
+	       !(flags & (WST_WALK_LOST | WST_WALK_STOPPED)) &&
 	       !(c->end->tcp.flags & WST_TCP_TLS_DATA);
 }
 
