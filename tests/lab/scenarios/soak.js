@@ -5,6 +5,58 @@
 // Healthy traffic: whatever wstrace finds here is a false alarm.
 
 const { passTo } = require('../software');
+const { until } = require('../../e2e/wait');
+
+// Statuses, a broken answer, and a stream of server-sent events.
+const API = `
+  require('http').createServer((request, response) => {
+    const what = request.url.split('/').pop();
+    if (what === 'events') {
+      response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+      const timer = setInterval(() => response.write('data: tick\\n\\n'), 50);
+      setTimeout(() => { clearInterval(timer); response.destroy(); }, 600);
+    } else if (what === 'broken') {
+      response.writeHead(200, { 'Content-Length': 1000 });
+      response.write('half');
+      setTimeout(() => response.destroy(), 50);
+    } else {
+      response.writeHead(Number(what)).end();
+    }
+  }).listen(9000, () => console.log('ready'));`;
+
+const API_CLIENT = `
+  const http = require('http');
+  const agent = new http.Agent({ keepAlive: true });
+  const asked = ['200', '404', '500', '401', '503', '302', 'broken', 'events', '404', '500', 'events', '200'];
+  const next = () => {
+    const what = asked.shift();
+    if (!what) { agent.destroy(); return; }
+    const over = () => setTimeout(next, 50);
+    http.get(process.argv[1] + what, { agent }, (r) => { r.resume(); r.on('error', () => {}); r.on('close', over); }).on('error', over);
+  };
+  next();`;
+
+// A SYN and no more, a connection closed or reset at once or after a while, and plain requests.
+const PROBES = `
+  const net = require('net');
+  const [, host, port] = process.argv;
+  const probe = (text, after, way) => new Promise((resolve) => {
+    const socket = net.connect(Number(port), host, () => {
+      if (text) socket.write(text);
+      setTimeout(() => { way === 'reset' ? socket.resetAndDestroy() : socket.destroy(); }, after);
+    });
+    socket.on('error', () => {}).on('data', () => {}).on('close', resolve);
+  });
+  (async () => {
+    for (let i = 0; i < 3; i++) {
+      await probe('', 0);
+      await probe('', 0, 'reset');
+      await probe('', 500);
+      await probe('HEAD / HTTP/1.0\\r\\n\\r\\n', 100);
+      await probe('OPTIONS / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n', 100, 'reset');
+      await probe('GET /health HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n', 100);
+    }
+  })();`;
 
 const base = { cause: 'session.normal', noIncidents: true, fast: true };
 const PAGE = (upstream) => `location / { try_files $uri =404; }
@@ -98,6 +150,44 @@ module.exports = [
           (r) => { r.resume(); r.on('end', () => setTimeout(get, 100, left - 1)); }) : agent.destroy());
         get(20);`]);
       await client.ended;
+      await t.sleep(1000);
+    },
+  },
+  {
+    ...base,
+    name: 'soak-failing-apis',
+    broken: 'Nothing of the chat: beside it, HTTP APIs answer 404 and 500, and streams of server-sent events break off.',
+    async run(t) {
+      await t.server('node');
+      await t.nginx({ server: `location /api/ { proxy_pass http://${t.upstream(9000)}; }
+        ${passTo(t.upstream())}` });
+      const apis = t.world.start('backend', [process.execPath, '-e', API]);
+      await until(() => /ready/.test(apis.output));
+      const session = await t.open({ to: 'proxy' });
+      const client = t.world.start('client', [process.execPath, '-e', API_CLIENT,
+        `http://${t.world.address('client', 'proxy')}:8080/api/`]);
+      await client.ended;
+      await session.say('hello');
+      await session.next('said');
+      await t.bye(session);
+      t.kill(apis);
+      await t.sleep(1000);
+    },
+  },
+  {
+    ...base,
+    name: 'soak-probes',
+    broken: 'Nothing: load balancers and scanners look whether the port of the chat is open.',
+    async run(t) {
+      await t.server('node');
+      await t.nginx({ server: passTo(t.upstream()) });
+      const session = await t.open({ to: 'proxy' });
+      const client = t.world.start('client', [process.execPath, '-e', PROBES,
+        t.world.address('client', 'proxy'), '8080']);
+      await client.ended;
+      await session.say('hello');
+      await session.next('said');
+      await t.bye(session);
       await t.sleep(1000);
     },
   },
