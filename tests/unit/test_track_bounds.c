@@ -370,3 +370,33 @@ TEST(track_bounds, random_streams)
 		events_free(e);
 	}
 }
+
+/* Of heads that never come to their end, only so many wait; the others are read as far as they came. */
+TEST(track_bounds, heads_under_way)
+{
+	struct events *e = events_new();
+	const struct wst_http_event *half = ev_request(e, &CLIENT, REQUEST_HEAD KEY_HEADER);
+	struct interns *texts = interns_new(4096);
+	struct wst_http_event event = *half;
+	struct handshake hs[6] = { 0 };
+	int waiting = 0;
+
+	REQUIRE(texts);
+	event.flags = WST_HTTP_REQUEST;
+	for (int i = 0; i < 6; i++) {
+		handshake_init(&hs[i]);
+		if (handshake_add(&hs[i], &event, texts) == HANDSHAKE_MORE) {
+			waiting++;
+			continue;
+		}
+		CHECK(hs[i].request_seen && hs[i].request_cut);
+		CHECK(interns_refused(texts) > 0);
+	}
+	CHECK_EQ(waiting, 3); /* of a kibibyte each, and what they cost besides */
+	handshake_release(&hs[0]);
+	CHECK_EQ(handshake_add(&hs[0], &event, texts), HANDSHAKE_MORE);
+	for (int i = 0; i < 6; i++)
+		handshake_release(&hs[i]);
+	interns_free(texts);
+	events_free(e);
+}

@@ -13,6 +13,8 @@ struct http_head {
 	uint32_t have, room;
 	uint64_t ts_ns; /* of the first chunk */
 	bool has_sid, body_names_session;
+	struct interns *lender; /* of its memory; NULL: none is lent */
+	uint32_t lent;
 	uint8_t bytes[];
 };
 
@@ -29,6 +31,10 @@ static int grow(struct http_head **head, uint32_t need)
 	bigger = realloc(*head, sizeof(*bigger) + room);
 	if (!bigger)
 		return -ENOMEM;
+	if (!*head) {
+		bigger->lender = NULL;
+		bigger->lent = 0;
+	}
 	bigger->room = room;
 	*head = bigger;
 	return 0;
@@ -55,9 +61,27 @@ static void release_texts(struct handshake *hs)
 	handshake_init(hs);
 }
 
+/* What waits for more takes part in what all of them may hold. False: there is no room. */
+static bool may_wait(struct http_head *head, struct interns *texts)
+{
+	uint32_t bytes = (uint32_t)sizeof(*head) + head->room;
+
+	if (head->lent == bytes)
+		return true;
+	if (!interns_lend(texts, bytes - head->lent))
+		return false;
+	head->lender = texts;
+	head->lent = bytes;
+	return true;
+}
+
 static void drop_partial(struct handshake *hs, unsigned int direction)
 {
-	free(hs->partial[direction]);
+	struct http_head *head = hs->partial[direction];
+
+	if (head && head->lender)
+		interns_return(head->lender, head->lent);
+	free(head);
 	hs->partial[direction] = NULL;
 }
 
@@ -216,7 +240,8 @@ int handshake_add(struct handshake *hs, const struct wst_http_event *event, stru
 		if (ends_head(head, had))
 			return finish(hs, direction, response, false, texts);
 	}
-	if (event->flags & (WST_HTTP_LAST | WST_HTTP_CUT))
+	if (event->flags & (WST_HTTP_LAST | WST_HTTP_CUT) ||
+	    !may_wait(hs->partial[direction], texts))
 		return finish(hs, direction, response, true, texts);
 	return HANDSHAKE_MORE;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "track/intern.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +26,7 @@ struct interned {
 struct interns {
 	struct interned **buckets;
 	uint32_t mask, count;
-	size_t used_bytes, max_bytes;
+	size_t used_bytes, lent_bytes, max_bytes;
 	uint64_t refused;
 };
 
@@ -185,6 +184,21 @@ void intern_text_release(const char *text)
 size_t interns_used_bytes(const struct interns *t)
 {
 	return t->used_bytes;
+}
+
+bool interns_lend(struct interns *t, size_t bytes)
+{
+	if (bytes > t->max_bytes - t->lent_bytes) {
+		t->refused++;
+		return false;
+	}
+	t->lent_bytes += bytes;
+	return true;
+}
+
+void interns_return(struct interns *t, size_t bytes)
+{
+	t->lent_bytes -= bytes;
 }
 
 uint64_t interns_refused(const struct interns *t)

@@ -6,6 +6,7 @@
 #ifndef TRACK_INTERN_H
 #define TRACK_INTERN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,13 @@ void intern_release(const void *kept);
 /* The same for texts, of which the empty one belongs to nobody. */
 const char *intern_text_again(const char *text);
 void intern_text_release(const char *text);
+
+/*
+ * Memory that texts wait in until they are complete: bounded like the texts themselves, and counted
+ * with them when there is no room.
+ */
+bool interns_lend(struct interns *t, size_t bytes);
+void interns_return(struct interns *t, size_t bytes);
 
 size_t interns_used_bytes(const struct interns *t);
 /* How often there was no room. */
