@@ -147,4 +147,8 @@ const goProxy = ({ binaries, address, port, upstream }) => [binaries.goProxy,
 const nodeProxy = ({ address, port, upstream }) => [process.execPath,
   path.join(__dirname, 'servers/proxy.js'), JSON.stringify({ host: address, port, target: `http://${upstream}` })];
 
-module.exports = { OPTIONAL, PROXIES: { apache, caddy, dockerProxy, goProxy, lighttpd, nodeProxy, socat, squid, stunnel, varnish }, caddyReload };
+// Two WebSocket connections for each one that it serves, each with a key of its own.
+const gateway = ({ address, port, upstream }) => [process.execPath,
+  path.join(__dirname, 'servers/gateway.js'), JSON.stringify({ host: address, port, target: upstream })];
+
+module.exports = { OPTIONAL, PROXIES: { apache, caddy, dockerProxy, gateway, goProxy, lighttpd, nodeProxy, socat, squid, stunnel, varnish }, caddyReload };

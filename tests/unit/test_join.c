@@ -295,12 +295,11 @@ TEST(join, same_key_again_after_401)
 	again.seq[0] += 500;
 	again.seq[1] += 500;
 	for (int i = 0; i < STACK_LEGS; i++) {
-		ev_request(e, &again.legs[i], REQUEST_HEAD KEY_HEADER "\r\n")->head_seq =
-			again.seq[i / 2];
+		ev_request(e, &again.legs[i], REQUEST_HEAD KEY_HEADER "\r\n")
+			->head_seq = again.seq[i / 2];
 		e->now_ns += 50000;
 	}
-	stack_answer(e, &again,
-		     "HTTP/1.1 101 X\r\nSec-WebSocket-Accept: " EVENTS_ACCEPT "\r\n\r\n");
+	stack_answer(e, &again, "HTTP/1.1 101 X\r\nSec-WebSocket-Accept: " EVENTS_ACCEPT "\r\n\r\n");
 	events_pass_ms(e, 100);
 	stack_close(e, &again);
 	seen = run(e);

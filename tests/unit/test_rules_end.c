@@ -119,8 +119,9 @@ TEST(rules_end, helper_holds_the_socket_of_the_dead)
 		if (wrote) {
 			CHECK_STR(st.v.rule->id, "session.process_exited");
 		} else {
-			CHECK_STR(st.v.summary,
-				  "server chat-server (pid 200) was killed with SIGKILL by systemd (pid 77)");
+			CHECK_STR(
+				st.v.summary,
+				"server chat-server (pid 200) was killed with SIGKILL by systemd (pid 77)");
 			CHECK_STR(
 				story_evidence(&st, "tcp_end"),
 				"sleep (pid 900), which had inherited the socket, closed its socket (FIN sent) 400.0 ms after that process was gone");
@@ -181,6 +182,30 @@ TEST(rules_end, peer_that_was_not_followed)
 		story_verdict(&st);
 		CHECK_EQ(story_evidence(&st, "not_sent_by_peer") != NULL, followed);
 		CHECK_EQ(st.v.close.initiator, followed ? BY_NETWORK : BY_SERVER);
+		story_done(&st);
+	}
+}
+
+/* A gateway makes a key of its own for what is behind it: two sessions, one end. */
+TEST(rules_end, gateway_passes_the_end_on)
+{
+	struct story st, behind;
+
+	for (int lost = 0; lost < 2; lost++) {
+		test_note("lost %d", lost);
+		story_begin(&st, STORY_SERVER_ONLY);
+		story_begin(&behind, STORY_CLIENT_ONLY);
+		behind.parts[0].owner.tgid = STORY_SERVER_PID;
+		behind.parts[0].owner.start_ns = st.parts[0].owner.start_ns;
+		story_fin_received(&behind, 0);
+		behind.s.ended_ns = STORY_END_NS - (lost ? 1 : 2000) * STORY_MS;
+		groups_note_closing(track_groups(st.track), &behind.s);
+		story_fin(&st, 0);
+		story_verdict(&st);
+		CHECK_STR(st.v.rule->id, "session.closed_without_close_frame");
+		CHECK_EQ(st.v.confidence, lost ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH);
+		CHECK_EQ(story_evidence(&st, "lost_before") != NULL, lost);
+		story_done(&behind);
 		story_done(&st);
 	}
 }

@@ -170,6 +170,20 @@ void evidence_restart(struct evidence *ev, const struct restart *r, struct proce
 			     format_duration(time, now_ns > r->ended_ns ? now_ns - r->ended_ns : 0));
 }
 
+bool evidence_lost(struct evidence *ev, const struct facts *f)
+{
+	const struct lost_connections *lost = f->crowd.lost;
+	char at[FORMAT_ENDPOINT];
+
+	if (!lost)
+		return false;
+	evidence_add(
+		ev, "lost_before", lost->first_ns,
+		"a WebSocket connection that %s had opened to %s had just ended or failed: it may have passed that on",
+		f->closer.task->comm, format_endpoint(at, lost->server.address, lost->server.port));
+	return true;
+}
+
 static void add_frame(struct evidence *ev, const char *fact, const struct close_frame *frame,
 		      const char *sender)
 {

@@ -13,6 +13,8 @@ __attribute__((format(printf, 4, 5))) void evidence_add(struct evidence *ev, con
 void evidence_end(struct evidence *ev, const struct facts *f);
 /* What is known of the process that ended it: exit, signals, OOM. Nothing if it lives. */
 void evidence_process(struct evidence *ev, const struct facts *f);
+/* What the closer lost right before, as the client of others; false: nothing. */
+bool evidence_lost(struct evidence *ev, const struct facts *f);
 /* Whether the port of a process that ended is served again, by whom, after how long; at now_ns. */
 void evidence_restart(struct evidence *ev, const struct restart *r, struct process_table *processes,
 		      uint64_t now_ns);

@@ -248,8 +248,11 @@ void facts_recall(struct facts *f)
 	crowd->quiet_drops = drops ? drops->count : 0;
 	crowd->shortest_silence_ns = pattern_shortest_ns(drops, PATTERN_IDLE);
 	crowd->busy_live = drops && pattern_has_busy(crowd->route, crowd->shortest_silence_ns);
-	if (f->closer.task)
-		crowd->burst = groups_burst(g, f->closer.task, f->end.ts_ns);
+	if (!f->closer.task)
+		return;
+	crowd->burst = groups_burst(g, f->closer.task, f->end.ts_ns);
+	if (f->closer.party != BY_CLIENT)
+		crowd->lost = groups_lost(g, f->closer.task, f->end.ts_ns);
 }
 
 uint64_t facts_service_key(const struct facts *f)

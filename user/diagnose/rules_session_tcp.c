@@ -48,6 +48,8 @@ static bool add_silence(struct evidence *ev, const struct facts *f)
 /* What ended behind a proxy by way of a unix socket, TLS or another protocol comes out as its own. */
 static bool add_other_side(struct evidence *ev, const struct facts *f)
 {
+	if (evidence_lost(ev, f))
+		return true;
 	if (!f->crowd.one_sided)
 		return false;
 	evidence_add(

@@ -245,6 +245,8 @@ static enum confidence rejected_after_open(const struct facts *f, struct evidenc
 	evidence_no_close_frame(ev, f);
 	evidence_add(ev, "no_reason", 0,
 		     "it did not say why: its handler may as well have returned or failed");
+	if (evidence_lost(ev, f))
+		return CONFIDENCE_MEDIUM;
 	/* From a second on it may as well be a timer of the server's, as short as it is. */
 	return age_ns(f) < SHORTEST_NS ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }

@@ -2,6 +2,7 @@
 #include "track/group.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define PATTERNS_MAX 1024
 #define CLIENTS_MAX 8192
@@ -11,9 +12,12 @@
 /* So many equal gaps make a routine of it, of which a line is told so often. */
 #define CHECK_GAPS 2
 #define MINUTE_NS 60000000000ull
+#define LOST_MAX 256
 
 /* A process that closes all that it has needs no longer for the next one. */
 #define BURST_PAUSE_NS 100000000ull
+/* To pass an end on takes an event loop no longer. */
+#define PASS_ON_NS 200000000ull
 /* nginx lets timers fire up to 0.3 s early. */
 #define MIXED_NS 350000000ull
 
@@ -27,6 +31,7 @@ struct groups *groups_new(void)
 	    !keyed_init(&g->clients, CLIENTS_MAX, sizeof(struct client)) &&
 	    !keyed_init(&g->services, SERVICES_MAX, sizeof(struct service)) &&
 	    !keyed_init(&g->bursts, BURSTS_MAX, sizeof(struct burst)) &&
+	    !keyed_init(&g->lost, LOST_MAX, sizeof(struct lost_connections)) &&
 	    !keyed_init(&g->incidents, INCIDENTS_MAX, sizeof(struct incident)) &&
 	    !keyed_init(&g->checks, CHECKS_MAX, sizeof(struct failing_check)) &&
 	    !keyed_init(&g->listeners, LISTENERS_MAX, sizeof(struct listener)))
@@ -43,6 +48,7 @@ void groups_free(struct groups *g)
 	keyed_free(&g->clients);
 	keyed_free(&g->services);
 	keyed_free(&g->bursts);
+	keyed_free(&g->lost);
 	keyed_free(&g->incidents);
 	keyed_free(&g->listeners);
 	keyed_free(&g->checks);
@@ -82,7 +88,32 @@ bool burst_is_mixed(const struct burst *b)
 	       b->idle_high_ns - b->idle_low_ns > MIXED_NS + b->idle_high_ns / 50;
 }
 
-void groups_note_closing(struct groups *g, const struct session *s)
+static void note_lost(struct groups *g, const struct session *s)
+{
+	const struct conn *c = session_client_leg(s);
+	struct lost_connections *l;
+
+	if (!c || conn_is_server_side(c) || !c->owner->tgid || c->end->closed_by_process)
+		return;
+	l = keyed_obtain(&g->lost, task_key(c->owner));
+	if (!l)
+		return;
+	if (!l->first_ns || s->ended_ns > l->last_ns + PASS_ON_NS)
+		l->first_ns = s->ended_ns;
+	l->last_ns = s->ended_ns;
+	memcpy(l->server.address, c->tuple.remote, sizeof(l->server.address));
+	l->server.port = c->tuple.remote_port;
+}
+
+const struct lost_connections *groups_lost(const struct groups *g, const struct wst_task *task,
+					   uint64_t ts_ns)
+{
+	const struct lost_connections *l = keyed_find(&g->lost, task_key(task));
+
+	return l && l->first_ns <= ts_ns && ts_ns <= l->last_ns + PASS_ON_NS ? l : NULL;
+}
+
+static void note_burst(struct groups *g, const struct session *s)
 {
 	const struct conn *c = closed_here(s);
 	struct burst *b = c ? keyed_obtain(&g->bursts, task_key(&c->end->closer)) : NULL;
@@ -103,6 +134,12 @@ void groups_note_closing(struct groups *g, const struct session *s)
 		b->idle_high_ns = idle_ns;
 	if (c->end->closer_ns > b->last_ns)
 		b->last_ns = c->end->closer_ns;
+}
+
+void groups_note_closing(struct groups *g, const struct session *s)
+{
+	note_burst(g, s);
+	note_lost(g, s);
 }
 
 const struct burst *groups_burst(const struct groups *g, const struct wst_task *task, uint64_t ts_ns)

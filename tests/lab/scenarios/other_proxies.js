@@ -224,4 +224,44 @@ module.exports = [
       await t.attempt({ to: 'proxy', port: 8081 });
     },
   },
+  {
+    ...base,
+    name: 'gateway-backend-killed',
+    broken: 'The backend of a gateway that makes keys of its own is killed; the gateway then drops its client.',
+    // That both have to do with each other is likely, not proved: two keys are two sessions.
+    cause: 'session.closed_without_close_frame',
+    confidence: 'medium',
+    atMost: 'medium',
+    besides: ['session.process_killed'],
+    fast: true,
+    async run(t) {
+      const server = await t.server('go');
+      await t.proxy('gateway');
+      const session = await t.open({ to: 'proxy' });
+      await session.say('hello');
+      await t.sleep(SETTLED_MS);
+      await session.say('again');
+      await t.sleep(300);
+      t.kill(server);
+      await session.closed();
+    },
+  },
+  {
+    ...base,
+    name: 'gateway-client-drops',
+    broken: 'The client of a gateway that makes keys of its own drops its connection; the gateway drops the one behind it.',
+    cause: 'session.closed_without_close_frame',
+    // Of the connection behind the gateway, which ends as abruptly.
+    besides: ['session.closed_without_close_frame'],
+    initiator: 'client',
+    async run(t) {
+      await t.server('go');
+      await t.proxy('gateway');
+      const session = await t.open({ to: 'proxy' });
+      await session.say('hello');
+      await t.sleep(300); // until nothing is unread
+      await session.call('terminate');
+      await session.closed();
+    },
+  },
 ];
