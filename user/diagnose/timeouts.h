@@ -40,7 +40,12 @@ struct known_timeout {
 const struct known_timeout *timeout_next(const struct known_timeout *after, uint64_t value_ns,
 					 bool age, unsigned int place, enum timeout_close close);
 
-/* What a proxy, known by the name of its process, calls its timers. */
+/*
+ * What a proxy, known by the name of its process, calls its timers. Their values stand in its
+ * configuration, which is out of reach: /proc/PID/root asks for ptrace access, and of that nothing
+ * is left when the capabilities are dropped (EACCES for a master of root, which keeps its own, and for
+ * workers of another user). So only repetition confirms a timer, and the advice names the directive.
+ */
 struct known_proxy {
 	const char *comm; /* the name of its process begins with it */
 	const char *product;
