@@ -72,18 +72,24 @@ static __always_inline void drop_phantom_bytes(const struct note *note, struct w
 		tcp->unacked_bytes--;
 }
 
+static __always_inline u64 last_segment_ns(const struct stream *stream, enum wst_direction direction)
+{
+	u64 bare_ns = stream->last_bare_ns[direction];
+	u64 payload_ns = stream->walk[direction].facts.last_payload_ns;
+
+	return bare_ns > payload_ns ? bare_ns : payload_ns;
+}
+
 static __always_inline void stream_facts(const struct sock *sk, const struct stream *stream,
 					 struct wst_end_event *event)
 {
 	const struct tcp_path *path = &stream->path;
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
 
-	event->tcp.last_segment_in_ns = stream->last_segment_ns[WST_IN];
-	event->tcp.last_segment_out_ns = stream->last_segment_ns[WST_OUT];
-	event->tcp.drops = stream->drops;
-	event->tcp.drop_reason = stream->drop_reason;
+	event->tcp.last_segment_in_ns = last_segment_ns(stream, WST_IN);
+	event->tcp.last_segment_out_ns = last_segment_ns(stream, WST_OUT);
 	event->tcp.zero_window_since_ns = path->zero_since_ns;
-	event->tcp.zero_window_ns = path->zero_total_ns;
+	event->tcp.zero_window_ns = path->zero_total_ms * 1000000ull;
 	if (event->tcp.unacked_bytes)
 		event->tcp.busy_since_ns = path->busy_since_ns;
 	event->tcp.largest_acked_segment = path->largest_acked;
@@ -92,7 +98,8 @@ static __always_inline void stream_facts(const struct sock *sk, const struct str
 	event->walk[WST_OUT] = stream->walk[WST_OUT].facts;
 	event->walk[WST_IN].flags |= ws_walk_pending(&stream->walk[WST_IN],
 						     BPF_CORE_READ(tp, copied_seq));
-	if (ws_walk_has_missed(&stream->walk[WST_IN], BPF_CORE_READ(tp, rcv_nxt)) || stream->skipped)
+	if (ws_walk_has_missed(&stream->walk[WST_IN], BPF_CORE_READ(tp, rcv_nxt)) ||
+	    stream->walk[WST_IN].skipped)
 		event->walk[WST_IN].flags |= WST_WALK_LOST;
 	if (ws_walk_has_missed(&stream->walk[WST_OUT], BPF_CORE_READ(tp, snd_una)))
 		event->walk[WST_OUT].flags |= WST_WALK_LOST;

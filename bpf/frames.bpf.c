@@ -54,7 +54,7 @@ __noinline int walk_frame(struct __sk_buff *skb, u32 direction, u32 offset, u32 
 	if (!stream)
 		return 0;
 	return walk_step(skb, stream, direction, offset, seq, len,
-			 stream->last_segment_ns[direction & 1]);
+			 stream->walk[direction & 1].facts.last_payload_ns);
 }
 
 /*

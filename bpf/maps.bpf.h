@@ -87,18 +87,26 @@ struct note {
  * open at the start.
  */
 struct stream {
-	struct ws_walk walk[2]; /* by enum wst_direction */
-	u64 last_segment_ns[2];
 	struct tcp_path path;
-	u32 drops;
-	u32 drop_reason;
-	u32 walkers; /* CPUs that want walk[WST_IN]: one at a time has it */
-	u32 skipped_end; /* behind a segment that was not walked because another CPU took too long */
 	/* silences that what we sent last ended; whether it arrives shows if they were outlived */
 	u32 unproven_silence_ms, unproven_pause_ms;
-	u8 skipped;
-	u8 pad[7];
+	u32 walkers; /* CPUs that want walk[WST_IN]: one at a time has it */
+	/* behind a segment that was not walked because another CPU took too long: walk[].skipped */
+	u32 skipped_end;
+	struct ws_walk walk[2]; /* by enum wst_direction */
+	u64 last_bare_ns[2]; /* segments without payload, by enum wst_direction */
 };
+
+/*
+ * The kernel puts the value 8 bytes behind the start of a cache line. A data segment needs the first
+ * line and two of its direction's.
+ */
+#define STREAM_BYTES_MAX (512 - 72) /* with the head of socket storage it takes 512 */
+_Static_assert(sizeof(struct stream) <= STREAM_BYTES_MAX, "a stream takes 1 KiB");
+_Static_assert(__builtin_offsetof(struct stream, walk) + 8 == 64,
+	       "walks are not where cache lines begin");
+_Static_assert((__builtin_offsetof(struct stream, walk[1].header) + 8) % 64 == 0,
+	       "nor is the second");
 
 /*
  * BPF_F_CLONE: an accepted socket starts with its listener's note, so its owner is known in

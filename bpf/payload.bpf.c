@@ -61,10 +61,9 @@ static __always_inline void raise_to(u32 *longest, u32 value)
  * answered. What is sent again says nothing new.
  */
 static __always_inline void note_payload(struct stream *stream, struct ws_walk *w,
-					 struct ws_walk *other, const struct packet *p)
+					 struct ws_walk *other, const struct packet *p, u64 now_ns)
 {
 	struct wst_walk_facts *facts = &w->facts;
-	u64 now_ns = stream->last_segment_ns[p->direction & 1];
 	u64 last_ns = facts->last_payload_ns;
 	u32 pause_ms, silence_ms;
 
@@ -93,6 +92,8 @@ static __always_inline void prove_silences(struct stream *stream)
 {
 	struct wst_walk_facts *facts = &stream->walk[WST_OUT].facts;
 
+	if (!stream->unproven_silence_ms && !stream->unproven_pause_ms)
+		return;
 	raise_to(&facts->longest_silence_ms, stream->unproven_silence_ms);
 	raise_to(&facts->longest_pause_ms, stream->unproven_pause_ms);
 	stream->unproven_silence_ms = stream->unproven_pause_ms = 0;
@@ -143,15 +144,17 @@ static __always_inline void skip_turn(struct stream *stream, const struct packet
 {
 	stream->skipped_end = p->seq + p->len;
 	barrier();
-	stream->skipped = 1;
+	stream->walk[WST_IN].skipped = 1;
 }
 
 static __always_inline void end_turn(struct __sk_buff *skb, struct stream *stream)
 {
-	if (*(volatile u8 *)&stream->skipped) {
-		stream->skipped = 0;
+	struct ws_walk *w = &stream->walk[WST_IN];
+
+	if (*(volatile u8 *)&w->skipped) {
+		w->skipped = 0;
 		barrier();
-		ws_walk_expect_held(&stream->walk[WST_IN], stream->skipped_end);
+		ws_walk_expect_held(w, stream->skipped_end);
 		if (walk_held(skb, WST_IN))
 			count_loss(WST_LOSS_SYNC);
 	}
@@ -189,11 +192,11 @@ static __always_inline void on_frames(struct __sk_buff *skb, struct stream *stre
 				      const struct packet *p, u64 now_ns)
 {
 	if (p->direction == WST_OUT) {
-		note_payload(stream, &stream->walk[WST_OUT], &stream->walk[WST_IN], p);
+		note_payload(stream, &stream->walk[WST_OUT], &stream->walk[WST_IN], p, now_ns);
 		walk_segment(skb, stream, p, now_ns);
 		return;
 	}
-	note_payload(stream, &stream->walk[WST_IN], &stream->walk[WST_OUT], p);
+	note_payload(stream, &stream->walk[WST_IN], &stream->walk[WST_OUT], p, now_ns);
 	if (!take_turn(skb, stream)) {
 		skip_turn(stream, p);
 		return;
@@ -248,7 +251,8 @@ static __always_inline void note_segment(struct __sk_buff *skb, struct stream *s
 {
 	u32 segment = skb->gso_size;
 
-	stream->last_segment_ns[p->direction & 1] = now_ns;
+	if (!p->len)
+		stream->last_bare_ns[p->direction & 1] = now_ns;
 	if (p->direction == WST_IN && p->acks) {
 		tcp_path_acked(&stream->path, p->ack, p->window, now_ns);
 		if (!tcp_path_in_flight(&stream->path))

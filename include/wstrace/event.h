@@ -13,7 +13,7 @@
 #include "wstrace/limits.h"
 #include "wstrace/types.h"
 
-#define WST_EVENT_VERSION 2
+#define WST_EVENT_VERSION 3
 
 enum wst_event_type {
 	/* from the kernel side */
@@ -281,24 +281,25 @@ enum wst_walk_flag {
 
 /* Facts of the frames of one direction. */
 struct wst_walk_facts {
+	/* what data frames change comes first (see struct ws_walk) */
 	__u64 payload_bytes; /* as announced by the headers */
 	__u64 largest_frame_bytes;
 	__u64 last_payload_ns; /* last TCP payload byte of any kind; 0: none */
 	__u64 last_data_ns; /* last header of a data frame */
-	__u64 last_ping_ns;
-	__u64 last_pong_ns;
-	__u32 frames[6]; /* continuation, text, binary, close, ping, pong */
-	__u32 flags; /* enum wst_walk_flag */
-	__u32 losses; /* times sync was lost */
-	__u32 ping_rtt_us; /* last ping of this direction answered by a pong; 0: none */
+	__u32 last_data_bytes; /* payload of the last data frame */
 	/*
 	 * longest silence of both directions that payload of this one ended, of those that the
 	 * other direction has not answered with payload since; 0: none
 	 */
 	__u32 silence_ms;
-	__u64 unanswered_since_ns; /* first ping after the other direction's last pong; 0: none */
-	__u32 unanswered_pings; /* since then */
-	__u32 last_data_bytes; /* payload of the last data frame */
+	__u32 frames[6]; /* continuation, text, binary, close, ping, pong */
+	__u32 flags; /* enum wst_walk_flag */
+	__u32 losses; /* times sync was lost */
+	__u32 ping_rtt_us; /* last ping of this direction answered by a pong; 0: none */
+	__u32 unanswered_pings; /* after the other direction's last pong */
+	__u64 unanswered_since_ns; /* the first of them; 0: none */
+	__u64 last_ping_ns;
+	__u64 last_pong_ns;
 	/*
 	 * Longest silences, whole life, that new payload of this direction ended and that were
 	 * outlived (what was sent was acknowledged): of both directions, and of this one alone.

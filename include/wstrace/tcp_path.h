@@ -12,14 +12,14 @@
 struct tcp_path {
 	__u64 busy_since_ns; /* the oldest byte in flight was sent; valid while some are */
 	__u64 zero_since_ns; /* the peer's window became zero; 0: it is open */
-	__u64 zero_total_ns; /* of the times before */
 	__u32 sent_seq; /* behind the furthest byte sent */
 	__u32 acked_seq; /* the furthest ACK */
-	__u32 probe_len, probe_seq; /* a segment larger than any ACKed one, and where it ends */
-	__u32 largest_acked; /* payload bytes of the largest segment that was ACKed */
-	__u32 resent_len; /* payload bytes of the segment that was sent again last */
+	__u32 probe_seq; /* where a segment larger than any ACKed one ends, if probe_len is not 0 */
+	__u32 zero_total_ms; /* the window was zero, of the times before */
+	__u16 probe_len;
+	__u16 largest_acked; /* payload bytes of the largest segment that was ACKed */
+	__u16 resent_len; /* payload bytes of the segment that was sent again last */
 	__u8 sent_known, acked_known;
-	__u8 pad[6];
 };
 
 static __always_inline int tcp_seq_before(__u32 a, __u32 b)
@@ -34,7 +34,7 @@ static __always_inline int tcp_path_in_flight(const struct tcp_path *p)
 
 /*
  * len > 0 payload bytes from seq on go out, cut into segments of segment_len (the same as len
- * unless the network card cuts them).
+ * unless the network card cuts them); 65535 at most.
  */
 static __always_inline void tcp_path_sent(struct tcp_path *p, __u32 seq, __u32 len,
 					  __u32 segment_len, __u64 now_ns)
@@ -64,7 +64,7 @@ static __always_inline void tcp_path_acked(struct tcp_path *p, __u32 ack, __u32 
 	if (!window && !p->zero_since_ns) {
 		p->zero_since_ns = now_ns;
 	} else if (window && p->zero_since_ns) {
-		p->zero_total_ns += now_ns - p->zero_since_ns;
+		p->zero_total_ms += (now_ns - p->zero_since_ns) / 1000000;
 		p->zero_since_ns = 0;
 	}
 }

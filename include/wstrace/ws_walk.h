@@ -34,7 +34,13 @@ enum ws_walk_option {
 	WS_WALK_BEFORE = 1 << 6,
 };
 
+/*
+ * What a data frame needs lies together, in 120 bytes behind the first 8: they are two cache lines
+ * if those 8 end one.
+ */
 struct ws_walk {
+	__u32 held_seq;
+	__u32 ping_end; /* behind the last frame of that kind; see pong_end, data_end */
 	__u8 header[32]; /* WS_HEADER_MAX, written WS_HEADER_MAX at a time behind what is carried */
 	/*
 	 * payload bytes beyond next_seq that come before the next header (frames of 1 GiB and more)
@@ -42,15 +48,14 @@ struct ws_walk {
 	__u64 skip;
 	__u32 next_seq;
 	__u32 seen_seq; /* end of the furthest segment */
-	__u32 held_seq;
 	__u8 phase; /* enum ws_walk_phase */
 	__u8 options; /* enum ws_walk_option */
 	__u8 have; /* header bytes carried over from earlier segments */
 	__u8 close_left; /* bytes of Close payload still to come */
-	__u8 trial_headers, trial_ends; /* legal headers and exact ends in this trial */
-	__u32 ping_end, pong_end, data_end; /* behind the last frame of that kind */
+	__u8 trial_headers : 4, trial_ends : 4; /* legal headers and exact ends in this trial */
+	__u8 skipped; /* a segment was not walked (payload.bpf.c) */
 	__u16 hole; /* goes up with each hole, so that its bytes are not taken for another's */
-	__u16 pad;
+	__u32 pong_end, data_end;
 	struct wst_walk_facts facts;
 };
 
@@ -65,6 +70,7 @@ enum ws_step {
 
 #define WS_TRIAL_HEADERS 4
 #define WS_TRIAL_ENDS 2
+#define WS_TRIAL_MAX 15 /* counted no further */
 #define WS_SKIP_HOP (1u << 30) /* sequence numbers compare over less than 2^31 */
 
 static __always_inline int ws_seq_before(__u32 a, __u32 b)
@@ -210,7 +216,7 @@ static __always_inline void ws_walk_leave(struct ws_walk *w, __u32 end)
 	if (!ws_walk_in_trial(w) || w->phase != WS_WALK_HEADER || w->have || w->skip ||
 	    w->next_seq != end)
 		return;
-	if (w->trial_ends < 255)
+	if (w->trial_ends < WS_TRIAL_MAX)
 		w->trial_ends++;
 	if (w->trial_headers >= WS_TRIAL_HEADERS && w->trial_ends >= WS_TRIAL_ENDS)
 		ws_walk_end_trial(w);
@@ -349,7 +355,7 @@ static __always_inline int ws_walk_try(struct ws_walk *w, const struct ws_frame 
 	}
 	if (close)
 		ws_walk_end_trial(w);
-	else if (w->trial_headers < 255)
+	else if (w->trial_headers < WS_TRIAL_MAX)
 		w->trial_headers++;
 	return 1;
 }

@@ -4,6 +4,7 @@
 
 #include "wstrace/tcp_path.h"
 
+#define MS 1000000ull
 #define SEQ 0xffffff00u /* wraps soon */
 
 TEST(tcp_path, busy_while_data_is_in_flight)
@@ -56,10 +57,10 @@ TEST(tcp_path, window)
 	CHECK_EQ(p.zero_since_ns, 100);
 	tcp_path_acked(&p, SEQ, 0, 200);
 	CHECK_EQ(p.zero_since_ns, 100);
-	tcp_path_acked(&p, SEQ, 1, 300);
+	tcp_path_acked(&p, SEQ, 1, 100 + 200 * MS);
 	CHECK_EQ(p.zero_since_ns, 0);
-	CHECK_EQ(p.zero_total_ns, 200);
-	tcp_path_acked(&p, SEQ, 0, 400);
-	tcp_path_acked(&p, SEQ, 9, 450);
-	CHECK_EQ(p.zero_total_ns, 250);
+	CHECK_EQ(p.zero_total_ms, 200);
+	tcp_path_acked(&p, SEQ, 0, 400 * MS);
+	tcp_path_acked(&p, SEQ, 9, 450 * MS);
+	CHECK_EQ(p.zero_total_ms, 250);
 }
