@@ -334,14 +334,12 @@ static __always_inline int on_packet(struct __sk_buff *skb, u8 direction)
 	return PASS;
 }
 
-SEC("cgroup_skb/ingress")
-int handle_ingress(struct __sk_buff *skb)
+/*
+ * Attached to ingress and to egress: what both call is verified once. Only what came in has an
+ * interface that it came in by.
+ */
+SEC("cgroup/skb")
+int handle_packet(struct __sk_buff *skb)
 {
-	return on_packet(skb, WST_IN);
-}
-
-SEC("cgroup_skb/egress")
-int handle_egress(struct __sk_buff *skb)
-{
-	return on_packet(skb, WST_OUT);
+	return skb->ingress_ifindex ? on_packet(skb, WST_IN) : on_packet(skb, WST_OUT);
 }

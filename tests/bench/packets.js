@@ -54,9 +54,7 @@ async function round(setting, which, tracerFirst, seconds) {
   const read = sums.get('handle_tcp_rcv_');
   return {
     empty,
-    ratio: perRun(sums, 'handle_ingress', 'handle_egress') / empty,
-    ingress: perRun(sums, 'handle_ingress') / empty,
-    egress: perRun(sums, 'handle_egress') / empty,
+    ratio: perRun(sums, 'handle_packet') / empty,
     lookup: perRun(sums, 'lookup') / empty,
     clock: perRun(sums, 'clock') / empty,
     read: read && read.runs ? perRun(sums, 'handle_tcp_rcv_') / empty : 0,
@@ -79,8 +77,6 @@ async function packets(setting, { rounds, seconds }) {
       ratio: of('ratio'),
       bar: cases[c].bar,
       empty_ns: of('empty'),
-      ingress: of('ingress'),
-      egress: of('egress'),
       lookup_only: of('lookup'),
       clock_only: of('clock'),
       read_hook: of('read'),
@@ -94,7 +90,7 @@ function show(results, print) {
   const cell = (s) => `${s.median.toFixed(2)} (${s.low.toFixed(2)}..${s.high.toFixed(2)})`;
   for (const r of results) {
     print(`  ${r.name.padEnd(32)} ${cell(r.ratio).padEnd(20)} ${r.bar ? `bar ${r.bar.toFixed(1)}` : '       '}  `
-      + `in ${r.ingress.median.toFixed(2)} out ${r.egress.median.toFixed(2)}  empty ${r.empty_ns.median.toFixed(0)} ns`
+      + `empty ${r.empty_ns.median.toFixed(0)} ns`
       + `  look-up alone ${r.lookup_only.median.toFixed(2)}  clock alone ${r.clock_only.median.toFixed(2)}`
       + `  recv() hook ${r.read_hook.median.toFixed(2)}`);
   }

@@ -19,11 +19,13 @@
 
 #define LINKS_MAX 64
 #define ITERATOR_PREFIX "iter/"
+#define PACKET_LINKS 2 /* of the program that sees packets: ingress, egress */
 
 struct loader {
 	struct wstrace_bpf *skel;
 	struct kernel_btf *btf;
 	struct bpf_link *links[LINKS_MAX];
+	int packet_links[PACKET_LINKS]; /* descriptors, -1: none */
 	unsigned int link_count;
 	int cgroup_fd;
 	int cpu_count;
@@ -86,23 +88,42 @@ static int load(struct loader *l, const struct loader_config *config, struct fai
 	return err ? say_refused(l, -err, config, f) : 0;
 }
 
+static int say_not_attached(const struct bpf_program *program, int err, struct failure *f)
+{
+	return failure_set(f, err, "cannot attach the program %s to %s: %s",
+			   bpf_program__name(program), bpf_program__section_name(program),
+			   strerror(err));
+}
+
+/* One program for both directions, which libbpf's own links do not know. */
+static int attach_to_packets(struct loader *l, const struct bpf_program *program, struct failure *f)
+{
+	const enum bpf_attach_type types[PACKET_LINKS] = { BPF_CGROUP_INET_INGRESS,
+							   BPF_CGROUP_INET_EGRESS };
+
+	for (int i = 0; i < PACKET_LINKS; i++) {
+		l->packet_links[i] = bpf_link_create(bpf_program__fd(program), l->cgroup_fd,
+						     types[i], NULL);
+		if (l->packet_links[i] < 0)
+			return say_not_attached(program, errno, f);
+	}
+	return 0;
+}
+
 static int attach_program(struct loader *l, struct bpf_program *program, struct failure *f)
 {
 	struct bpf_link *link;
-	int err;
 
+	if (bpf_program__type(program) == BPF_PROG_TYPE_CGROUP_SKB)
+		return attach_to_packets(l, program, f);
 	if (l->link_count == LINKS_MAX)
 		return failure_set(f, E2BIG, "more than %d programs", LINKS_MAX);
-	if (bpf_program__type(program) == BPF_PROG_TYPE_CGROUP_SKB ||
-	    bpf_program__type(program) == BPF_PROG_TYPE_CGROUP_SOCK_ADDR)
+	if (bpf_program__type(program) == BPF_PROG_TYPE_CGROUP_SOCK_ADDR)
 		link = bpf_program__attach_cgroup(program, l->cgroup_fd);
 	else
 		link = bpf_program__attach(program);
-	err = errno;
 	if (!link)
-		return failure_set(f, err, "cannot attach the program %s to %s: %s",
-				   bpf_program__name(program), bpf_program__section_name(program),
-				   strerror(err));
+		return say_not_attached(program, errno, f);
 	l->links[l->link_count++] = link;
 	return 0;
 }
@@ -136,6 +157,8 @@ int loader_open(const struct loader_config *config, struct loader **ret_loader,
 	if (!l)
 		return failure_set(ret_failure, ENOMEM, "out of memory");
 	l->cgroup_fd = -1;
+	for (int i = 0; i < PACKET_LINKS; i++)
+		l->packet_links[i] = -1;
 	l->cpu_count = libbpf_num_possible_cpus();
 	libbpf_log_setup(config->verbose);
 	err = kernel_btf_open(config->btf_path, &l->btf, ret_failure);
@@ -158,6 +181,11 @@ cleanup:
 
 void loader_detach(struct loader *l)
 {
+	for (int i = 0; i < PACKET_LINKS; i++) {
+		if (l->packet_links[i] >= 0)
+			close(l->packet_links[i]);
+		l->packet_links[i] = -1;
+	}
 	while (l->link_count > 0)
 		bpf_link__destroy(l->links[--l->link_count]);
 }
