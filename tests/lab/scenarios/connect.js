@@ -139,6 +139,10 @@ module.exports = [
   blocked('firewall-rejects', 'A packet filter on the server answers connections with a reset.',
     'connect.firewall_dropped', (t) => t.world.namespace('backend')
       .nft('add rule inet wse2e input tcp dport 8000 reject with tcp reset'), { fast: false }),
+  // The default of REJECT: an ICMP error, which connect() calls refused as well.
+  blocked('firewall-rejects-with-icmp', 'A packet filter on the server answers connections with an ICMP error.',
+    'connect.firewall_dropped', (t) => t.world.namespace('backend')
+      .nft('add rule inet wse2e input tcp dport 8000 reject'), { fast: false }),
   {
     name: 'no-such-neighbour',
     broken: 'The address of the server is in the local network, but nobody has it.',
