@@ -168,6 +168,19 @@ static __always_inline bool note_close(struct sock *sk, struct note *note, int o
 	return false;
 }
 
+/*
+ * Closing now, and the end may be long in coming: the peer has to close as well or, where segments
+ * get lost, the FIN of the one that closes second has to be sent more than once.
+ */
+static __always_inline bool may_linger(const struct sock *sk, int new_state)
+{
+	const struct tcp_sock *tp = (const void *)sk;
+
+	return new_state == TCP_FIN_WAIT1 ||
+	       (new_state == TCP_LAST_ACK &&
+		(BPF_CORE_READ(tp, total_retrans) || BPF_CORE_READ(tp, rcv_ooopack)));
+}
+
 static __always_inline void on_change(struct sock *sk, int old_state, int new_state)
 {
 	struct note *note = sock_note(sk);
@@ -179,7 +192,7 @@ static __always_inline void on_change(struct sock *sk, int old_state, int new_st
 		return;
 	cookie = sock_cookie(sk, note);
 	stream = sock_stream(sk);
-	if (new_state == TCP_FIN_WAIT1 && stream && note->flags & NOTE_ANNOUNCED)
+	if (stream && note->flags & NOTE_ANNOUNCED && may_linger(sk, new_state))
 		emit_closing(sk, note, stream, cookie);
 	by_process = note_close(sk, note, old_state, new_state);
 	note_state(note, new_state);

@@ -105,6 +105,7 @@ struct tcp_sock {
 	u32 snd_wnd;
 	u32 rcv_wnd;
 	u32 total_retrans;
+	u32 rcv_ooopack;
 	u32 mss_cache;
 	u32 sacked_out;
 };

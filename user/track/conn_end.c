@@ -77,14 +77,14 @@ static struct cause_of_end reconcile(const struct conn *c, struct cause_of_end f
  */
 static enum ended_by from_snapshot(const struct conn *c)
 {
-	if (c->end_lost)
-		return c->end->closing.ts_ns ? ENDED_FIN_SENT : ENDED_UNSEEN;
-	for (unsigned int i = 0; c->has_end && i < c->end->tcp.state_count; i++) {
+	for (unsigned int i = 0; c->has_facts && i < c->end->tcp.state_count; i++) {
 		if (c->end->tcp.states[i] == STATE_FIN_WAIT1)
 			return ENDED_FIN_SENT;
 		if (c->end->tcp.states[i] == STATE_CLOSE_WAIT)
 			return ENDED_FIN_RECEIVED;
 	}
+	if (c->end_lost)
+		return c->end->closing.ts_ns ? ENDED_FIN_SENT : ENDED_UNSEEN;
 	if (!c->has_end || c->end->closed_by_process || !c->end->tcp.error)
 		return ENDED_ABORTED;
 	if (c->end->tcp.error == ETIMEDOUT)
