@@ -90,12 +90,20 @@ static enum confidence firewall_dropped(const struct facts *f, struct evidence *
 	return CONFIDENCE_HIGH;
 }
 
+/* Out of the accept queue. */
+static bool never_taken_out(const struct conn *c)
+{
+	return c->end->never_accepted || (c->has_end && c->end->tcp.flags & WST_TCP_NEVER_ACCEPTED);
+}
+
 static enum confidence backlog_overflow(const struct facts *f, struct evidence *ev)
 {
 	const struct conn *c = f->client;
+	bool let_in = f->server->established_ns && !never_taken_out(f->server);
 	char waiting[FORMAT_COUNT];
 
-	if (!c->end->backlog_overflow)
+	/* once it was let in, it failed for another reason */
+	if (!c->end->backlog_overflow || let_in)
 		return CONFIDENCE_NONE;
 	evidence_add(ev, "accept_queue_full", 0,
 		     "a SYN met %s waiting in an accept queue of %u, of %.*s (pid %u)",
@@ -188,10 +196,7 @@ static enum confidence fd_exhausted(const struct facts *f, struct evidence *ev)
 	const struct conn *c = f->server;
 	const struct process *p = facts_server_process(f);
 
-	bool waited = c->end->never_accepted ||
-		      (c->has_end && c->end->tcp.flags & WST_TCP_NEVER_ACCEPTED);
-
-	if (!waited || !p || !p->fds_limit || p->fds_used + FD_MARGIN < p->fds_limit)
+	if (!never_taken_out(c) || !p || !p->fds_limit || p->fds_used + FD_MARGIN < p->fds_limit)
 		return CONFIDENCE_NONE;
 	evidence_add(
 		ev, "never_accepted", 0,
