@@ -263,8 +263,7 @@ static bool stopped_at_once(const struct facts *f)
 
 static enum confidence proxy_exited(const struct facts *f, struct evidence *ev)
 {
-	bool asked = f->closer.stop && (f->closer.exited || stopped_at_once(f)) &&
-		     !f->closing.frame;
+	bool asked = f->closer.stop && (f->closer.exited || stopped_at_once(f)) && !f->closing.frame;
 	bool left_with_parent = retired(f) && !ran_out(f) && parent_of_worker(f);
 
 	if (!is_proxy_process(f) || (!died(f) && !asked && !left_with_parent))
