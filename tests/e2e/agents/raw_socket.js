@@ -44,7 +44,8 @@ function open(id, address, { first, ...how } = {}) {
         ask(socket, url, key, how);
         return;
       }
-      const head = /^HTTP\/1\.1 (\d+)[^]*?\r\n\r\n/.exec(state.received.toString('latin1'));
+      // behind the rest of the first answer, if that came in pieces
+      const head = /HTTP\/1\.1 (\d+)[^]*?\r\n\r\n/.exec(state.received.toString('latin1'));
       if (head) {
         resolve({ opened: head[1] === '101', status: Number(head[1]), key });
       }

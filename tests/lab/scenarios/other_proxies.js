@@ -149,7 +149,8 @@ module.exports = [
 
   // A 503 of the proxy itself, because of what it met at its backend.
   nobody('apache', ['upgrade.bad_gateway', 'upgrade.unavailable']),
-  nobody('squid', ['upgrade.bad_gateway', 'upgrade.unavailable']),
+  // Squid tries its peers when it starts, and may not ask a dead one again for a request.
+  { ...nobody('squid', ['upgrade.bad_gateway', 'upgrade.unavailable']), confidence: 'medium' },
   nobody('lighttpd', ['upgrade.bad_gateway', 'upgrade.unavailable']),
   nobody('caddy', 'upgrade.bad_gateway'),
   nobody('goProxy', 'upgrade.bad_gateway'),
