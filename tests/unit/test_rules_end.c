@@ -453,57 +453,6 @@ TEST(rules_end, refused_try_of_the_proxy)
 	check_verdict(&st, "session.closed_without_close_frame", BY_CLIENT);
 }
 
-TEST(rules_end, connect_failures)
-{
-	static const struct {
-		uint32_t error;
-		enum initiator by;
-	} rows[] = {
-		{ ECONNREFUSED, BY_SERVER },
-		{ ETIMEDOUT, BY_NETWORK },
-		{ EHOSTUNREACH, BY_NETWORK },
-		{ EADDRNOTAVAIL, BY_KERNEL },
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct story st;
-
-		test_note("errno %u", rows[i].error);
-		story_begin(&st, STORY_CLIENT_ONLY);
-		story_unconnected(&st, rows[i].error);
-		CHECK_EQ(story_verdict(&st)->close.initiator, rows[i].by);
-		CHECK_EQ(st.v.close.code, 1006);
-		story_done(&st);
-	}
-}
-
-/* A client with a timeout of its own: the network is to blame all the same. */
-TEST(rules_end, client_stops_waiting_for_syn_ack)
-{
-	struct story st;
-
-	story_begin(&st, STORY_CLIENT_ONLY);
-	story_unconnected(&st, 0);
-	st.conns[0].syn_retransmits = 1;
-	CHECK_EQ(story_verdict(&st)->confidence, CONFIDENCE_HIGH);
-	check_verdict(&st, "connect.timeout", BY_NETWORK);
-}
-
-TEST(rules_end, refused_on_this_host)
-{
-	struct story st;
-
-	story_begin(&st, STORY_CLIENT_ONLY);
-	story_unconnected(&st, ECONNREFUSED);
-	st.conns[0].end->rst_in_ns = STORY_END_NS;
-	story_verdict(&st);
-	CHECK(story_evidence(&st, "no_listener") == NULL);
-	memcpy(st.conns[0].tuple.remote, st.conns[0].tuple.local, 16);
-	story_verdict(&st);
-	CHECK(story_evidence(&st, "no_listener") != NULL);
-	story_done(&st);
-}
-
 /* It had been told to reload long before: what ended it is the signal that asked it to. */
 TEST(rules_end, sigterm_after_a_reload)
 {
