@@ -8,8 +8,8 @@
 # A suite is a program that prints what it likes and then one line
 #     SUITE: N passed, N failed, N skipped
 # Its output is shown and kept in build/test/SUITE.log. It finds the program under test in
-# $WSTRACE; VM_KERNELS limits the kernels of vm. A suite without that line, with an exit status that contradicts it, or that takes
-# too long counts as one more failure. The last line here is the sum.
+# $WSTRACE; VM_KERNELS limits the kernels of vm. A suite without that line, with an exit status that
+# contradicts it, or that takes too long counts as one more failure. The last line here is the sum.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -125,9 +125,6 @@ done
 printf '\n%-10s %7s %7s %8s %8s\n' suite passed failed skipped time
 printf '%s\n' "${table[@]}"
 echo
-if [ "$all_skipped" -gt 0 ]; then
-	echo "$all_passed passed, $all_failed failed, $all_skipped skipped"
-else
-	echo "$all_passed passed, $all_failed failed"
-fi
+if [ "$all_skipped" -gt 0 ]; then echo "$all_skipped skipped: for each of them its suite says why"; fi
+echo "$all_passed passed, $all_failed failed"
 [ "$all_failed" -eq 0 ] && [ "$all_passed" -gt 0 ]
