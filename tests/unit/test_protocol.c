@@ -70,14 +70,19 @@ TEST(protocol, tables_are_sound)
 	CHECK(protocol_code_find(NULL, 4000) == NULL);
 }
 
-static void close_at(struct story *st, const char *path, uint16_t code)
+static void close_because(struct story *st, const char *path, uint16_t code, const char *reason)
 {
 	story_begin(st, STORY_DIRECT);
 	for (unsigned int i = 0; i < st->s.leg_count; i++)
 		st->conns[i].handshake.path = path;
-	story_close_frame(st, false, code, "");
+	story_close_frame(st, false, code, reason);
 	story_close_frame(st, true, code, "");
 	story_fin(st, STORY_SERVER_LEG);
+}
+
+static void close_at(struct story *st, const char *path, uint16_t code)
+{
+	close_because(st, path, code, "");
 }
 
 TEST(protocol, the_same_code_calls_for_different_advice)
@@ -121,4 +126,29 @@ TEST(protocol, go_away_is_a_normal_end_in_sockjs_alone)
 	close_at(&st, "/connection/websocket", 3008);
 	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.application_code");
 	story_done(&st);
+}
+
+/* Tokens are what a parser meets, too. */
+TEST(protocol, a_reason_makes_an_ambiguous_code_sure)
+{
+	static const struct {
+		const char *reason;
+		enum confidence confidence;
+	} cases[] = {
+		{ "Unauthorized", CONFIDENCE_HIGH },
+		{ "Token expired", CONFIDENCE_HIGH },
+		{ "not authenticated", CONFIDENCE_HIGH },
+		{ "Unexpected token < in JSON at position 0", CONFIDENCE_MEDIUM },
+		{ "Go away!", CONFIDENCE_MEDIUM },
+	};
+	struct story st;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (uint16_t code = 3000; code <= 3003; code += 3) {
+			test_note("%u %s", code, cases[i].reason);
+			close_because(&st, "/chat", code, cases[i].reason);
+			CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.policy_violation");
+			CHECK_EQ(st.v.confidence, cases[i].confidence);
+			story_done(&st);
+		}
 }

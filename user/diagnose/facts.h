@@ -165,6 +165,8 @@ const struct fatal_signal *facts_stop_signal(const struct process *p, uint64_t t
  * Were all frames towards the server (to_server) or the client followed on some leg, up to the end?
  */
 bool facts_frames_followed(const struct facts *f, bool to_server);
+/* Does the reason of the closing frame hold one of the words, in any case? They end with NULL. */
+bool facts_close_says(const struct facts *f, const char *const *words);
 /* The first illegal frame or HTTP text of that kind, and the leg's socket; NULL: none. */
 const struct bad_frame *facts_bad_frame(const struct facts *f, enum wst_frame_kind kind,
 					const struct conn **ret_conn);

@@ -15,27 +15,25 @@
 /* Words with which libraries say that a heartbeat failed, in the reason of a Close frame. */
 static const char *const heartbeat_words[] = {
 	"ping timeout", "pong timeout", "keepalive",   "keep-alive",
-	"heartbeat",	"no pong",	"missed pong",
+	"heartbeat",	"no pong",	"missed pong", NULL,
 };
 
 /* And that the other side does not take its messages. */
 static const char *const slow_words[] = {
 	"slow",	 "backpressure",     "back pressure",  "buffer",
-	"queue", "pending messages", "too far behind",
+	"queue", "pending messages", "too far behind", NULL,
 };
 
 /* And that nothing was said for too long (Jetty: "Idle for 300241ms > 300000ms"). */
-static const char *const idle_words[] = { "idle", "inactiv", "timeout", "timed out" };
+static const char *const idle_words[] = { "idle", "inactiv", "timeout", "timed out", NULL };
 
 /* The text "2". What disconnect() sends before its empty Close frame is longer. */
 #define ENGINE_IO_PING_BYTES 1
 
-#define WORDS(list) list, sizeof(list) / sizeof((list)[0])
-
-static bool says_any(const struct close_frame *frame, const char *const *words, size_t count)
+bool facts_close_says(const struct facts *f, const char *const *words)
 {
-	for (size_t i = 0; i < count; i++)
-		if (strcasestr(frame->reason, words[i]))
+	for (; f->closing.frame && *words; words++)
+		if (strcasestr(f->closing.frame->reason, *words))
 			return true;
 	return false;
 }
@@ -67,10 +65,10 @@ static void read_closing(struct facts *f)
 
 	if (!frame)
 		return;
-	p->heartbeat_close = is_kind(f, CODE_NO_PONG) || says_any(frame, WORDS(heartbeat_words)) ||
+	p->heartbeat_close = is_kind(f, CODE_NO_PONG) || facts_close_says(f, heartbeat_words) ||
 			     (is_engine_io(f) && !frame->has_code && f->closing.sender == BY_SERVER);
-	p->idle_close = !p->heartbeat_close && says_any(frame, WORDS(idle_words));
-	p->slow_close = is_kind(f, CODE_SLOW) || says_any(frame, WORDS(slow_words));
+	p->idle_close = !p->heartbeat_close && facts_close_says(f, idle_words);
+	p->slow_close = is_kind(f, CODE_SLOW) || facts_close_says(f, slow_words);
 }
 
 /*

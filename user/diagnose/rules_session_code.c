@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* A Close frame that says why: it beats every guess. */
-#define _GNU_SOURCE /* strcasestr() */
 #include "diagnose/rule.h"
-
-#include <string.h>
 
 #include "diagnose/close_code.h"
 #include "diagnose/evidence.h"
@@ -52,12 +49,23 @@ static enum confidence unsupported_data(const struct facts *f, struct evidence *
 	return code_is(f, ev, 1003);
 }
 
-/* Words with which servers say that somebody may not be there (RFC 9110 names of 401 and 403). */
-static bool says_unauthorized(const struct close_frame *frame)
-{
-	return strcasestr(frame->reason, "unauthori") || strcasestr(frame->reason, "forbidden") ||
-	       strcasestr(frame->reason, "not allowed") || strcasestr(frame->reason, "token");
-}
+/*
+ * Words with which servers say that somebody may not be there (RFC 9110 names of 401 and 403). A
+ * parser speaks of tokens as well.
+ */
+static const char *const refusal_words[] = {
+	"unauthori",
+	"forbidden",
+	"not allowed",
+	"authenticat",
+	"invalid token",
+	"token expired",
+	"token has expired",
+	"token is expired",
+	"expired token",
+	"token is invalid",
+	NULL,
+};
 
 static enum confidence policy_violation(const struct facts *f, struct evidence *ev)
 {
@@ -66,7 +74,7 @@ static enum confidence policy_violation(const struct facts *f, struct evidence *
 	if (confidence == CONFIDENCE_NONE && !f->private_code &&
 	    (f->closing.code == 3000 || f->closing.code == 3003)) {
 		confidence = code_is(f, ev, f->closing.code);
-		if (confidence == CONFIDENCE_HIGH && !says_unauthorized(f->closing.frame)) {
+		if (confidence == CONFIDENCE_HIGH && !facts_close_says(f, refusal_words)) {
 			evidence_add(ev, "ambiguous_code", 0,
 				     "some libraries use %u for other things (SockJS, Centrifugo)",
 				     f->closing.code);
