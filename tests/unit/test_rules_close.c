@@ -327,6 +327,37 @@ TEST(rules_close, goodbye_of_who_was_asked_to_stop)
 	story_done(&st);
 }
 
+/* The others were silent for longer_ms more. */
+static enum confidence goodbye_to(unsigned int others, uint64_t silent_ms, uint64_t longer_ms)
+{
+	struct story st;
+	enum confidence confidence;
+
+	story_begin(&st, STORY_DIRECT);
+	story_close_frame(&st, false, 1001, "");
+	story_close_frame(&st, true, 1001, "");
+	story_fin(&st, STORY_SERVER_LEG);
+	last_words_at(&st, STORY_END_NS - (silent_ms + longer_ms) * STORY_MS);
+	for (unsigned int i = 0; i < others; i++)
+		groups_note_closing(track_groups(st.track), &st.s);
+	last_words_at(&st, STORY_END_NS - silent_ms * STORY_MS);
+	groups_note_closing(track_groups(st.track), &st.s);
+	confidence = story_verdict(&st)->confidence;
+	CHECK_STR(verdict_cause_id(&st.v),
+		  others < 2 ? "session.normal" : "session.service_restart");
+	story_done(&st);
+	return confidence;
+}
+
+/* Silences that begin together also run out together. */
+TEST(rules_close, goodbye_to_many_at_once)
+{
+	goodbye_to(1, 200, 0);
+	CHECK_EQ(goodbye_to(2, 200, 0), CONFIDENCE_HIGH);
+	CHECK_EQ(goodbye_to(2, 5000, 0), CONFIDENCE_MEDIUM);
+	CHECK_EQ(goodbye_to(2, 5000, 3000), CONFIDENCE_HIGH);
+}
+
 /* Caddy writes one and the same Close frame into both legs, without a mask; both sides answer. */
 TEST(rules_close, proxy_says_goodbye_to_both_sides)
 {

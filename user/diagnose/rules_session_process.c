@@ -62,11 +62,40 @@ static bool proxy_says_goodbye(const struct facts *f)
 	       !f->path.idle_close;
 }
 
+/* An idle timeout may happen to be the last thing before an end that has nothing to do with it. */
+static bool ran_out(const struct facts *f)
+{
+	return f->crowd.pattern.kind != PATTERN_NONE && f->crowd.pattern.independent &&
+	       !burst_is_mixed(f->crowd.burst);
+}
+
 /* Many at once: none of them for a reason of its own. */
 static bool says_goodbye_to_all(const struct facts *f)
 {
 	return f->closing.code == CLOSE_GOING_AWAY && f->closer.party == f->closing.sender &&
-	       f->crowd.burst && f->crowd.burst->count >= MANY && !f->path.idle_close;
+	       f->crowd.burst && f->crowd.burst->count >= MANY && !f->path.idle_close &&
+	       !ran_out(f);
+}
+
+/* Sessions that a server left alone since the same moment may also run out together. */
+static bool ran_out_together(const struct facts *f)
+{
+	return f->closing.sender == BY_SERVER && facts_may_be_timer(f) &&
+	       !burst_is_mixed(f->crowd.burst);
+}
+
+static void add_burst(struct evidence *ev, const struct burst *b)
+{
+	if (b && b->count > 1)
+		evidence_add(ev, "burst", b->first_ns, "it closed %u sessions within %u ms",
+			     b->count, (unsigned int)((b->last_ns - b->first_ns) / 1000000));
+}
+
+static enum confidence confidence_in_goodbye(const struct facts *f)
+{
+	if (f->closing.code != CLOSE_GOING_AWAY || was_asked_to_stop(f) || server_is_going(f))
+		return CONFIDENCE_HIGH;
+	return says_goodbye_to_all(f) && !ran_out_together(f) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
 static enum confidence service_restart(const struct facts *f, struct evidence *ev)
@@ -84,9 +113,9 @@ static enum confidence service_restart(const struct facts *f, struct evidence *e
 	stop = facts_stop_signal(p, closing->frame->ts_ns);
 	if (stop && stop != f->closer.stop)
 		evidence_signal(ev, stop, f->server->owner);
-	return proxy_says_goodbye(f) && !says_goodbye_to_all(f) && !server_is_going(f) ?
-		       CONFIDENCE_MEDIUM :
-		       CONFIDENCE_HIGH;
+	if (says_goodbye_to_all(f))
+		add_burst(ev, f->crowd.burst);
+	return confidence_in_goodbye(f);
 }
 
 static enum confidence process_oom_killed(const struct facts *f, struct evidence *ev)
@@ -218,13 +247,6 @@ static bool retired(const struct facts *f)
 	       closer->exit_ns - f->end.ts_ns <= WORKER_EXIT_NS && !was_made_for_it(f);
 }
 
-/* An idle timeout may happen to be the last thing before an end that has nothing to do with it. */
-static bool ran_out(const struct facts *f)
-{
-	return f->crowd.pattern.kind != PATTERN_NONE && f->crowd.pattern.independent &&
-	       !burst_is_mixed(f->crowd.burst);
-}
-
 /* It closed its sessions itself and then ended in order, while the rest of the proxy lives. */
 static enum confidence proxy_worker_shutdown(const struct facts *f, struct evidence *ev)
 {
@@ -238,11 +260,7 @@ static enum confidence proxy_worker_shutdown(const struct facts *f, struct evide
 	    (parent && parent->exited))
 		return CONFIDENCE_NONE;
 	add_story(ev, f);
-	if (f->crowd.burst && f->crowd.burst->count > 1)
-		evidence_add(ev, "burst", f->crowd.burst->first_ns,
-			     "it closed %u sessions within %u ms", f->crowd.burst->count,
-			     (unsigned int)((f->crowd.burst->last_ns - f->crowd.burst->first_ns) /
-					    1000000));
+	add_burst(ev, f->crowd.burst);
 	evidence_idle(ev, f);
 	if (mixed)
 		evidence_add(ev, "idles_differ", 0,
