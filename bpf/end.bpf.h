@@ -50,7 +50,6 @@ static __always_inline void tcp_numbers(const struct sock *sk, struct wst_tcp_fa
 	ret->receive_window = BPF_CORE_READ(tp, rcv_wnd);
 	ret->retransmits = BPF_CORE_READ(tp, total_retrans);
 	ret->mss = BPF_CORE_READ(tp, mss_cache);
-	ret->rto_jiffies = BPF_CORE_READ(tp, inet_conn.icsk_rto);
 	ret->timeouts = BPF_CORE_READ(tp, inet_conn.icsk_retransmits);
 	ret->backoff = BPF_CORE_READ(tp, inet_conn.icsk_backoff);
 	ret->probes = BPF_CORE_READ(tp, inet_conn.icsk_probes_out);

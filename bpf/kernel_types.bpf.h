@@ -84,7 +84,6 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
-	u32 icsk_rto;
 	u32 icsk_user_timeout;
 	u8 icsk_retransmits;
 	u8 icsk_backoff;

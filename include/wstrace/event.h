@@ -232,7 +232,7 @@ struct wst_tcp_facts {
 	__u64 last_segment_out_ns;
 	__u32 flags; /* enum wst_tcp_flag */
 	__u32 srtt_us;
-	__u32 rto_jiffies; /* current retransmission timeout, in ticks of the kernel */
+	__u32 unused; /* zero */
 	__u32 unacked_bytes; /* sent, not acknowledged */
 	__u32 unsent_bytes; /* written by the application, not sent yet */
 	__u32 unread_bytes; /* received, not read by the application */

@@ -293,7 +293,6 @@ static void fill_tcp(struct wst_tcp_facts *tcp, uint64_t now_ns)
 	tcp->bytes_in = tcp->bytes_out = 100;
 	tcp->last_segment_in_ns = tcp->last_segment_out_ns = now_ns;
 	tcp->srtt_us = 150;
-	tcp->rto_jiffies = 201;
 	tcp->send_window = tcp->receive_window = 65535;
 	tcp->mss = 1460;
 	tcp->tls_alert_in = tcp->tls_alert_out = 255;
