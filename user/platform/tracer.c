@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "platform/cgroup.h"
 #include "platform/tracer.h"
 
 #include <bpf/libbpf.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "platform/capabilities.h"
+#include "platform/cgroup.h"
 #include "platform/loop.h"
 #include "platform/process_watch.h"
 #include "platform/procfs.h"

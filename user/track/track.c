@@ -223,8 +223,8 @@ static bool is_server_process(const struct track *t, const struct wst_task *task
 }
 
 /*
- * One failure of one client is told once: what the proxy could not reach is the reason of its
- * answer. Neither is each of the many that a proxy's health checks make of one dead backend. False when the session, due now, is put off or dropped for that.
+ * False: the session, due now, is put off or dropped. What a proxy could not reach is told as the
+ * reason of its answer, and its health checks of a dead backend are told once for many.
  */
 static bool stands_alone(struct track *t, struct session *s, uint64_t now_ns)
 {
