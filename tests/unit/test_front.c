@@ -98,9 +98,7 @@ TEST(front, serves_one_session)
 	s = only_end(t, e->now_ns + 5000000000);
 	CHECK_EQ(s->leg_count, 1);
 	CHECK_EQ(s->legs[0]->cookie, second.cookie);
-	track_release(t, s);
-	track_free(t);
-	events_free(e);
+	finish_with(2, t, s, e);
 }
 
 TEST(front, nonsense_is_refused)

@@ -290,9 +290,7 @@ TEST(track, upgrade_headers_taken_away)
 	CHECK_EQ(s->leg_count, 4);
 	CHECK(s->legs[BROWSER]->handshake.has_upgrade);
 	CHECK(!s->legs[BACKEND]->handshake.has_upgrade);
-	track_release(t, s);
-	track_free(t);
-	events_free(e);
+	finish_with(4, t, s, e);
 }
 
 /* Upgrade without a key: both ends of a connection are found by its sequence number. */
@@ -340,9 +338,7 @@ TEST(track, a_try_that_failed_ends_nothing)
 	apply_from(t, e, applied);
 	s = only_end(t, UINT64_MAX);
 	CHECK_EQ(session_stage(s), STAGE_SESSION);
-	track_release(t, s);
-	track_free(t);
-	events_free(e);
+	finish_with(2, t, s, e);
 }
 
 /* The server answers when the client has left, or has another answer, and nothing is reported yet. */
@@ -365,9 +361,7 @@ TEST(track, answer_before_the_report)
 		s = only_end(t, e->now_ns + 2000 * MS);
 		CHECK_EQ(session_stage(s), STAGE_UPGRADE);
 		CHECK_EQ(s->opened_ns, 0);
-		track_release(t, s);
-		track_free(t);
-		events_free(e);
+		finish_with(4, t, s, e);
 	}
 }
 
@@ -411,9 +405,7 @@ TEST(track, flush_reports_what_is_ending)
 	track_flush(t);
 	s = only_end(t, e->now_ns);
 	CHECK_EQ(s->leg_count, 4);
-	track_release(t, s);
-	track_free(t);
-	events_free(e);
+	finish_with(4, t, s, e);
 
 	/* open ones are not ending */
 	e = events_new();

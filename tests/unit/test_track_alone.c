@@ -85,9 +85,7 @@ TEST(track_alone, refused_before_another_served)
 	t = track_of(e);
 	s = only_end(t, e->now_ns + 500 * MS);
 	CHECK_EQ(session_stage(s), STAGE_CONNECT);
-	track_release(t, s);
-	track_free(t);
-	events_free(e);
+	finish_with(1, t, s, e);
 }
 
 /* Accepted, and closed before the request came: one connection, one report, under its key. */

@@ -15,5 +15,7 @@ struct session *next_end(struct track *t, uint64_t now_ns, int *ret_opens);
 struct session *only_end(struct track *t, uint64_t now_ns);
 /* Releases the last session and everything: nothing may be left. */
 void finish(struct track *t, struct session *s, struct events *e);
+/* The same with so many sockets that have not closed. */
+void finish_with(unsigned int open, struct track *t, struct session *s, struct events *e);
 
 #endif
