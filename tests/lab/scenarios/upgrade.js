@@ -48,6 +48,14 @@ const direct = (name, broken, cause, { kind = 'go', settings, attempt = {}, ...r
   ...row,
 });
 
+// The same client has a session already, which lives on; `between` happens meanwhile.
+async function attemptBesideAnother(t, between = () => {}) {
+  const first = await t.open({ to: 'proxy', cause: 'session.normal' });
+  between();
+  await t.attempt({ to: 'proxy' });
+  await t.bye(first);
+}
+
 const answering = (status, headers, body) => ({ kind: 'node', settings: { answer: { status, headers, body } } });
 const HTML = { 'Content-Type': 'text/html' };
 
@@ -175,9 +183,7 @@ module.exports = [
         http: 'limit_conn_zone $binary_remote_addr zone=one:1m;',
         server: passTo(t.upstream(), 'limit_conn one 1;'),
       });
-      const first = await t.open({ to: 'proxy', cause: 'session.normal' });
-      await t.attempt({ to: 'proxy' });
-      await t.bye(first);
+      await attemptBesideAnother(t);
     },
   },
   {
@@ -192,10 +198,7 @@ module.exports = [
       const flag = `${t.world.folder}/maintenance`;
       await t.server('node');
       await t.nginx({ server: passTo(t.upstream(), `if (-f ${flag}) { return 503; }`) });
-      const first = await t.open({ to: 'proxy', cause: 'session.normal' });
-      fs.writeFileSync(flag, '');
-      await t.attempt({ to: 'proxy' });
-      await t.bye(first);
+      await attemptBesideAnother(t, () => fs.writeFileSync(flag, ''));
     },
   },
   {
@@ -210,9 +213,7 @@ module.exports = [
         http: 'limit_req_zone $binary_remote_addr zone=one:1m rate=1r/m; limit_req_status 429;',
         server: passTo(t.upstream(), 'limit_req zone=one;'),
       });
-      const first = await t.open({ to: 'proxy', cause: 'session.normal' });
-      await t.attempt({ to: 'proxy' });
-      await t.bye(first);
+      await attemptBesideAnother(t);
     },
   },
   {
@@ -247,9 +248,7 @@ module.exports = [
       t.world.namespace('proxy', { 'net.ipv4.ip_local_port_range': '40000 40000' });
       await t.server('node');
       await t.nginx({ server: passTo(t.upstream()) });
-      const first = await t.open({ to: 'proxy', cause: 'session.normal' });
-      await t.attempt({ to: 'proxy' });
-      await t.bye(first);
+      await attemptBesideAnother(t);
     },
   },
   {
