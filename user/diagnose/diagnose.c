@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Facts -> the first rule that matches -> a verdict that is no surer than the view was clear. */
+#include <signal.h>
 #include <string.h>
 
 #include "diagnose/catalogue.h"
 #include "diagnose/evidence.h"
-#include "diagnose/format.h"
 #include "diagnose/format.h"
 #include "diagnose/observe.h"
 #include "diagnose/template.h"
@@ -73,6 +73,26 @@ static void cap_for_missed_state(struct verdict *v, const struct session *s)
 	evidence_add(&v->evidence, "state_missed", 0,
 		     "a change of a socket's TCP state was not told when it happened");
 	cap(v);
+}
+
+/*
+ * Who serves a connection may have been given it, and may be silent: then the last one to hold it is
+ * no bystander, and what it died of ended the connection.
+ */
+static void cap_for_holder(struct verdict *v, const struct facts *f)
+{
+	const struct conn_end *end = f->end.conn->end;
+	uint32_t died_of = end->closer_exit_code & 0x7f;
+
+	if (!f->closer.holder || !(v->rule->flags & RULE_ENDS_PROCESS) || !end->closer_exiting ||
+	    !died_of || died_of == f->closer.died_of)
+		return;
+	evidence_add(&v->evidence, "holder_died", end->closer_ns,
+		     "pid %u, which had kept it open, died of a signal (%u) itself",
+		     f->closer.holder->tgid, died_of);
+	cap(v);
+	v->alternatives[v->alternative_count++] = died_of == SIGKILL ? "session.process_killed" :
+								       "session.process_terminated";
 }
 
 static bool any_leg(const struct facts *f, uint32_t open_flag, uint32_t tcp_flag)
@@ -227,6 +247,7 @@ void diagnose_session(const struct session *s, struct track *t, struct verdict *
 	cap_for_losses(ret, s);
 	cap_for_lost_end(ret, s);
 	cap_for_missed_state(ret, s);
+	cap_for_holder(ret, &facts);
 	cap_for_frames(ret, &facts);
 	cap_for_front(ret, &facts);
 	cap_for_kernel(ret, &facts);
