@@ -14,6 +14,7 @@ BUILD  ?= build
 PREFIX ?= /usr/local
 CLANG  ?= clang
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 1800
 CFLAGS ?= -O2 -g
 ifeq ($(origin CC),default)
 CC := gcc
@@ -255,6 +256,10 @@ fuzz: $(FUZZ_BINS) ## fuzz for real, FUZZ_SECONDS=60 for each target
 .PHONY: bench
 bench: $(call needs,bench) ## measure what wstrace costs, beside other tools (as root, installs them; minutes)
 	$(Q)WSTRACE='$(abspath $(WSTRACE))' WSTRACE_BUILD='$(abspath $(BUILD))' node tests/bench/run.js $(BENCH)
+
+.PHONY: soak
+soak: $(WSTRACE) ## one tracer for SOAK_SECONDS=1800 of sessions that come and go: nothing grows, none is lost (as root)
+	$(Q)WSTRACE='$(abspath $(WSTRACE))' tests/bpf/soak.sh $(SOAK_SECONDS)
 
 .PHONY: veristat
 veristat: $(BUILD)/tests/vm/verifier_cost ## verifier cost on this kernel beside the recorded one (as root; UPDATE=1 records)

@@ -179,7 +179,6 @@ class Hostile:
         while os.path.exists(os.environ["SYNC"]):
             time.sleep(0.02)
 
-
     answer_churn = answer_frames
 
     def churn(self):
@@ -191,6 +190,40 @@ class Hostile:
                 sock.sendall(websocket.named_frame("close", "1000", True))
             elif number % 3 == 2:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.close()
+
+
+    @staticmethod
+    def answer_mixed(number, came):
+        """As answer_frames(), but not everyone is let in."""
+        if came.startswith(b"GET /refused"):
+            return websocket.response(403, b""), True
+        return Hostile.answer_frames(number, came)
+
+    def mixed(self):
+        """What a server meets in a long day, slowly: of every eight, five are sessions that end in a way of their own."""
+        for number in range(self.count):
+            kind = number % 8
+            if kind < 5:
+                sock = self.handshake("/mixed/%d" % self.dice.randrange(1 << 30) if kind == 4 else "/mixed")
+                sock.sendall(websocket.named_frame("text", "200", True))
+                if kind == 1:
+                    sock.sendall(websocket.named_frame("close", "1001,bye", True))
+                elif kind == 2:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                elif kind == 3:
+                    sock.sendall(b"\x83\x80\0\0\0\0")  # an opcode that nobody has defined
+            elif kind == 5:
+                sock = self.connect()
+                sock.sendall(websocket.request("/refused/%d" % number, websocket.new_key()))
+                sock.recv(4096)
+            elif kind == 6:
+                sock = self.connect()
+                sock.sendall(self.noise(4000))
+            else:
+                sock = socket.socket()
+                sock.connect_ex((SERVER, self.port + 1))
+            time.sleep(self.dice.random() * 0.04)
             sock.close()
 
 
