@@ -4,6 +4,7 @@
 import ctypes
 import os
 import resource
+import select
 import signal
 import socket
 import struct
@@ -11,10 +12,15 @@ import subprocess
 import tempfile
 import time
 
+from io_uring import Ring
+
 CLONE_NEWNET = 0x40000000
 PR_SET_NAME = 15
 SEND_SECONDS = 5
 TCPI_OPT_SYN_DATA = 32
+TCP_REPAIR = 19
+SO_ZEROCOPY = 60
+MSG_ZEROCOPY = 0x4000000
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -35,7 +41,7 @@ class Endpoint:
 
     def __init__(self, port):
         self.port = port
-        self.listener = self.sock = None
+        self.listener = self.sock = self.ring = None
         self.others = []
 
     # -- connections
@@ -148,6 +154,38 @@ class Endpoint:
             file.write(bytes.fromhex(data_hex))
             self.sock.sendfile(file)
 
+    def zerocopy(self, data_hex):
+        """The kernel sends from our pages and says when it is done with them."""
+        data = memoryview(bytes.fromhex(data_hex))
+        self.sock.setsockopt(socket.SOL_SOCKET, SO_ZEROCOPY, 1)
+        calls = 0
+        while data:
+            data = data[self.sock.send(data, MSG_ZEROCOPY):]
+            calls += 1
+        done = 0
+        while done < calls:  # SO_EE_ORIGIN_ZEROCOPY tells of a range of calls
+            select.select([], [], [self.sock], SEND_SECONDS)
+            told = self.sock.recvmsg(1, 100, socket.MSG_ERRQUEUE)[1][0][2]
+            done = struct.unpack_from("=IBBBBII", told)[6] + 1
+
+    # -- the same calls by io_uring: in this thread or, with "thread", in one of the kernel's
+
+    def uring(self, how):
+        self.ring = Ring(kernel_thread=how == "thread")
+
+    def uring_send(self, data_hex):
+        data = bytes.fromhex(data_hex)
+        while data:
+            data = data[self.ring.send(self.sock.fileno(), data):]
+
+    def uring_receive(self, count):
+        left = int(count)
+        while left:
+            left -= len(self.ring.receive(self.sock.fileno(), left))
+
+    def uring_close(self, _=""):
+        self.ring.close_descriptor(self.sock.detach())
+
     def eof(self, _=""):
         try:
             while self.sock.recv(65536):
@@ -162,6 +200,11 @@ class Endpoint:
         self.sock.shutdown(socket.SHUT_WR)
 
     def end(self, _=""):
+        self.sock.close()
+
+    def vanish(self, _=""):
+        """As a host that goes down: the socket goes without a segment (TCP_REPAIR)."""
+        self.sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
         self.sock.close()
 
     def reset(self, _=""):

@@ -12,11 +12,11 @@ c.STEP is done by the client, s.STEP by the server, which is another process. A 
     request[=PATH[|HEADER...]]  response[=STATUS[|HEADER...]]  handshake
     X.text=BYTES  X.ping=BYTES  X.close=CODE[,REASON]  X.raw=HEX  X.ascii=TEXT ...
     X.hold ... X.flush          what lies between goes out in one call
-    X.hold ... X.file           the same, from a file by sendfile()
+    X.hold ... X.file           the same, from a file by sendfile(); X.zerocopy, X.uring_send
     X.cut=1,2,3                 the next call is cut into segments of these sizes
     c.segments=0-10,5-20,20-    (wire only) held bytes as segments
     c.parallel=SIZE             (wire only) held bytes in segments of that size, from two CPUs at once
-    s.worker  s.pass            another process goes on in the server's place
+    s.worker  s.pass  s.hand_over   another process goes on in the server's place; after the last one the first exits
     kill=SIGNAL                 the client kills the server
     pause=MS  sync=FILE         FILE appears, and its disappearance is waited for
 """
@@ -32,6 +32,7 @@ from endpoint import Endpoint, enter_netns, set_name
 from wire import Wire, open_tun
 
 SERVER_ADDRESS = "198.18.0.1"
+WAYS_TO_SEND = {"file": "sendfile", "zerocopy": "zerocopy", "uring_send": "uring_send"}
 CALL_BYTES = 30000  # a packet of the socket pair holds it as hex digits
 
 
@@ -74,8 +75,8 @@ def serve(end, line):
         if name == "worker":
             become_worker(line)
             continue
-        if name == "pass":
-            become_helper(end, line)
+        if name in ("pass", "hand_over"):
+            become_helper(end, line, name == "hand_over")
             continue
         try:
             line.send((getattr(end, name)(argument) or "ok").encode())
@@ -97,12 +98,14 @@ def become_worker(line):
     line.send(b"pid %d worker" % os.getpid())
 
 
-def become_helper(end, line):
-    """Passes the connection to another process by SCM_RIGHTS and keeps no copy."""
+def become_helper(end, line, leaves):
+    """Passes the connection to another process by SCM_RIGHTS, keeps no copy, and may not even stay."""
     ours, theirs = socket.socketpair()
     if os.fork():
         socket.send_fds(ours, [b"x"], [end.sock.fileno()])
         end.sock.close()
+        if leaves:
+            os._exit(0)
         end_with_child()
     end.sock.close()
     set_name("peer-helper")
@@ -138,9 +141,9 @@ class Side:
         elif name == "flush":
             data, self.held = self.held, None
             self.send(data)
-        elif name == "file":
+        elif name in WAYS_TO_SEND:
             data, self.held = self.held, None
-            self.call("sendfile", data.hex())
+            self.call(WAYS_TO_SEND[name], data.hex())
         elif name == "cut":
             self.cuts = list(map(int, argument.split(",")))
         elif name == "raw":

@@ -13,6 +13,7 @@ cd "$(dirname "$0")/../.." || exit
 . tests/bpf/test_owner.sh
 . tests/bpf/test_connect.sh
 . tests/bpf/test_end.sh
+. tests/bpf/test_sockets.sh
 . tests/bpf/test_hostile.sh
 
 if [ "$(id -u)" -ne 0 ]; then

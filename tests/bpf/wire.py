@@ -155,5 +155,12 @@ class Wire:
     def reset(self):
         self.packet(RST | ACK, self.next)
 
+    def forget(self):
+        """As a host that was restarted: what comes next belongs to no connection that it knows."""
+        packet = self.next_packet(PACKET_SECONDS)
+        if packet is None:
+            raise SystemExit("wire: nothing came")
+        self.packet(RST, packet[2])
+
     def silence(self):
         self.silent = True
