@@ -43,6 +43,8 @@ TEST(client, habits)
 		{ { 10, 20, 10, 15, 12 }, 5, COMEBACK_HAMMERING, true },
 		{ { 10, 20, 10 }, 3, COMEBACK_HAMMERING, false },
 		{ { 3000, 3010, 2990, 3000, 3005 }, 5, COMEBACK_FIXED, true },
+		{ { 500, 505, 530, 501, 510 }, 5, COMEBACK_FIXED, true },
+		{ { 500, 300, 800, 400, 250 }, 5, COMEBACK_HAMMERING, true },
 		{ { 30000, 30010, 29990, 30000, 30005 }, 5, COMEBACK_FIXED, false },
 		{ { 1000, 2000, 4000, 8000, 16000 }, 5, COMEBACK_BACKOFF, false },
 		{ { 100, 350, 300, 1100, 2100, 1900, 5000 }, 7, COMEBACK_BACKOFF, false },
@@ -57,6 +59,22 @@ TEST(client, habits)
 		CHECK_EQ(h.comeback, cases[i].comeback);
 		CHECK_EQ(h.relentless, cases[i].relentless);
 		CHECK_EQ(h.attempts, cases[i].count);
+	}
+}
+
+TEST(client, backends_among_the_latest)
+{
+	static const uint64_t keys[] = { 7, 8, 7, 0, 9, 9, 9, 9, 9, 9, 9, 9, 9 };
+	static const uint32_t counts[] = { 1, 2, 2, 2, 3, 3, 3, 3, 3, 3, 2, 1, 1 };
+	struct client c = { 0 };
+
+	CHECK_EQ(client_habit(&c).backends, 0);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		struct client_attempt a = { .began_ns = i, .ended_ns = i, .backend_key = keys[i] };
+
+		client_note(&c, &a);
+		test_note("attempt %zu", i);
+		CHECK_EQ(client_habit(&c).backends, counts[i]);
 	}
 }
 

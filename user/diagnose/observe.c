@@ -160,6 +160,16 @@ static void watch_storm(const struct facts *f, const struct verdict *v, uint64_t
 	i->cause = v->rule->id;
 }
 
+/* 0: no proxy was seen leading the client anywhere. */
+static uint64_t backend_key(const struct facts *f)
+{
+	const struct service_endpoint *back = &f->crowd.back;
+
+	return f->crowd.has_back && f->session->opened_ns ?
+		       key_add_number(key_add(0, back->address, sizeof(back->address)), back->port) :
+		       0;
+}
+
 static void watch_client(const struct facts *f, struct verdict *v)
 {
 	const struct session *s = f->session;
@@ -169,6 +179,7 @@ static void watch_client(const struct facts *f, struct verdict *v)
 		.ended_ns = s->ended_ns,
 		.served = lived_ns >= SERVED_NS,
 		.lost = is_lost(v),
+		.backend_key = backend_key(f),
 	};
 	struct client *c;
 

@@ -146,6 +146,8 @@ static void add_recovery(struct json *j, cJSON *line, const struct verdict *v)
 	json_name(j, recovery, "observed", message_comeback(habit->comeback));
 	if (habit->pause_ns)
 		json_number(j, recovery, "reconnect_interval_ms", habit->pause_ns / 1000000);
+	if (habit->backends)
+		json_number(j, recovery, "backends", habit->backends);
 }
 
 /* ECS: where collectors look for the status of a request. */

@@ -6,6 +6,8 @@
 
 #define SECOND_NS 1000000000ull
 #define AT_ONCE_NS SECOND_NS
+/* Below this a pause is what the network and the client's own work take. */
+#define NO_PAUSE_NS (SECOND_NS / 5)
 #define GONE_NS (300 * SECOND_NS)
 /* Less than this between attempts that all fail is a load on the server. */
 #define RELENTLESS_NS (5 * SECOND_NS)
@@ -83,6 +85,8 @@ void client_note(struct client *c, const struct client_attempt *attempt)
 		c->backed_off = c->backed_off || grows(c);
 	}
 	c->served = attempt->served;
+	if (attempt->backend_key)
+		c->backend_keys[c->backend_next++ % CLIENT_BACKENDS] = attempt->backend_key;
 	if (attempt->lost)
 		add_loss(c, attempt->ended_ns);
 }
@@ -94,20 +98,40 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* A timer that is a little late each time. */
+static bool is_fixed(uint64_t shortest, uint64_t middle, uint64_t longest)
+{
+	uint64_t least = SECOND_NS / (middle < AT_ONCE_NS ? 10 : 3);
+	uint64_t tolerance = middle / 7 > least ? middle / 7 : least;
+
+	return shortest >= NO_PAUSE_NS && longest - shortest <= tolerance;
+}
+
 static enum comeback habit_of(const struct client *c, const uint64_t *sorted)
 {
 	uint64_t shortest = sorted[0], longest = sorted[c->pause_count - 1];
-	uint64_t middle = sorted[c->pause_count / 2], tolerance = middle / 7;
 
-	if (tolerance < SECOND_NS / 10 * 3)
-		tolerance = SECOND_NS / 10 * 3;
 	if (c->pause_count < HABIT_PAUSES)
 		return COMEBACK_SEEN;
 	if (c->backed_off)
 		return COMEBACK_BACKOFF;
-	if (longest < AT_ONCE_NS)
-		return COMEBACK_HAMMERING;
-	return longest - shortest <= tolerance ? COMEBACK_FIXED : COMEBACK_IRREGULAR;
+	if (is_fixed(shortest, sorted[c->pause_count / 2], longest))
+		return COMEBACK_FIXED;
+	return longest < AT_ONCE_NS ? COMEBACK_HAMMERING : COMEBACK_IRREGULAR;
+}
+
+static uint32_t count_backends(const struct client *c)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < CLIENT_BACKENDS && c->backend_keys[i]; i++) {
+		uint32_t same = 0;
+
+		while (c->backend_keys[same] != c->backend_keys[i])
+			same++;
+		count += same == i;
+	}
+	return count;
 }
 
 struct client_habit client_habit(const struct client *c)
@@ -115,6 +139,8 @@ struct client_habit client_habit(const struct client *c)
 	struct client_habit habit = { .attempts = c ? c->attempts : 0 };
 	uint64_t sorted[CLIENT_PAUSES];
 
+	if (c)
+		habit.backends = count_backends(c);
 	if (c && c->late)
 		habit.comeback = COMEBACK_LATE;
 	if (!c || !c->pause_count)

@@ -10,6 +10,7 @@
 
 #define CLIENT_PAUSES 8
 #define CLIENT_LOSSES 32
+#define CLIENT_BACKENDS 8
 
 enum comeback {
 	COMEBACK_UNKNOWN, /* not seen coming back yet */
@@ -26,6 +27,7 @@ struct client_attempt {
 	uint64_t began_ns, ended_ns;
 	bool served; /* it lived long enough to be of use */
 	bool lost; /* it failed or broke: a reason to come back */
+	uint64_t backend_key; /* where a proxy had led it to; 0: not known */
 };
 
 struct client {
@@ -39,12 +41,15 @@ struct client {
 	uint32_t pauses_known; /* of them, how many have a pause */
 	bool backed_off, late;
 	bool served; /* the last one was of use: the next one begins a new row */
+	uint64_t backend_keys[CLIENT_BACKENDS]; /* of the latest ones, a ring; 0: none yet */
+	uint32_t backend_next;
 };
 
 struct client_habit {
 	enum comeback comeback;
 	uint32_t attempts;
 	uint64_t pause_ns; /* median; 0: not known */
+	uint32_t backends; /* different ones among the latest; 0: not known */
 	bool relentless; /* so many attempts with so little pause that they are a load */
 };
 
