@@ -73,7 +73,8 @@ function objections(row, pairs, left, lines) {
   for (const line of left.filter((l) => !isBesides(row, l) && causeOf(l) !== 'session.normal')) {
     found.push(`besides, ${causeOf(line)} about ${pathOf(line) || 'a connection'}`);
   }
-  for (const line of lines.filter(isIncident).filter(() => row.noIncidents)) {
+  const untrue = row.noIncidents || [];
+  for (const line of lines.filter(isIncident).filter((l) => untrue === true || untrue.includes(causeOf(l)))) {
     found.push(`besides, ${causeOf(line)}`);
   }
   return found;
@@ -94,11 +95,15 @@ function judge(scenario, lines, rules) {
   const found = scenario.error ? [`scenario: ${scenario.error}`] : objections(row, pairs, left, lines);
   for (const { id, holds } of scenario.incidents) {
     const told = incidents.filter((line) => causeOf(line) === id);
-    if (!told.some((line) => holds(line.incident))) {
+    if (!told.some((line) => holds(line.incident, line))) {
       found.push(told.length ? `${id}, but without ${holds}` : `no ${id}`);
     }
   }
   const ends = brokenEnds(row, pairs, lines);
+  const { lastHolds } = scenario;
+  if (lastHolds && !(ends.length && lastHolds(ends[ends.length - 1]))) {
+    found.push(`the last end is told without ${lastHolds}`);
+  }
   const wrong = pairs.find(({ want, line }) => !line || !isRight(row, want, line, ends));
   const ofTheRow = pairs.filter(({ want }) => isOfTheRow(row, want));
   const shown = wrong || ofTheRow.find(({ line }) => !beforePattern(row, line, ends)) || pairs[0] || {};

@@ -95,7 +95,7 @@ const linesOf = (tracer, scenario) => tracer.lines.filter((line) => scenario.wor
 function saidAll(tracer, scenario) {
   const lines = linesOf(tracer, scenario);
   return lines.filter(isEnd).length >= scenario.expected.length
-    && scenario.incidents.every(({ id, holds }) => lines.some((line) => causeOf(line) === id && holds(line.incident)));
+    && scenario.incidents.every(({ id, holds }) => lines.some((line) => causeOf(line) === id && holds(line.incident, line)));
 }
 
 async function play(scenario, tracer) {

@@ -147,6 +147,7 @@ class Scenario {
     this.sessions.push({ path: expected });
     const started = this.world.start(role, [...wrap, ...CLIENTS[kind](this, url, settings)],
       { title: `${kind} client`, cgroup: this.cgroup(role) });
+    started.path = expected;
     started.says = async (pattern, limitMs = 15000) => {
       if (!await until(() => pattern.test(started.output), limitMs)) {
         throw new Error(`${started.title} never said ${pattern}: ${started.output.trim()}`);
@@ -197,9 +198,14 @@ class Scenario {
     return this.expected[this.expected.length - 1];
   }
 
-  // A line about that incident, one for which holds(line.incident) if that is asked for.
+  // A line about that incident, one for which holds(line.incident, line) if that is asked for.
   expectIncident(id, holds = () => true) {
     this.incidents.push({ id, holds });
+  }
+
+  // What has to be true of the last line about the broken ends.
+  expectAtLast(holds) {
+    this.lastHolds = holds;
   }
 
   // Faults -----------------------------------------------------------------

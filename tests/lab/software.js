@@ -34,6 +34,7 @@ const CLIENTS = {
   go: (t, url, settings) => [t.binaries.goClient, `-url=${url}`, ...flags(settings)],
   python: (t, url, settings) => [PYTHON, here('clients/client.py'), url, JSON.stringify(settings)],
   aiohttp: (t, url, settings) => [PYTHON, here('clients/aiohttp_client.py'), url, JSON.stringify(settings)],
+  reconnecting: (t, url, settings) => [NODE, here('clients/reconnecting.js'), url, JSON.stringify(settings)],
   socketio: (t, url, settings) => [NODE, here('clients/socketio.js'), url, JSON.stringify(settings)],
 };
 

@@ -6,8 +6,39 @@
 
 const { passTo } = require('../software');
 const { childrenOf } = require('../world');
+const { until } = require('../../e2e/wait');
 
 const base = { confidence: 'high', fast: true };
+
+// A client library that tries so many more times, and how it was seen coming back.
+const comesBack = (name, broken, cause, { kind, settings, more, observed, serve, path, incident }) => ({
+  ...base,
+  name,
+  broken,
+  cause,
+  async run(t) {
+    await serve(t);
+    if (incident) {
+      t.expectIncident(incident);
+    }
+    const url = t.url();
+    const client = t.program(kind, url, settings, { expected: path });
+    t.expect(client.path, cause, more);
+    t.expectAtLast(({ recovery }) => observed(recovery));
+    if (!await until(() => client.output.split('closed').length > more + 1, 30000)) {
+      throw new Error(`${client.title} gave up early: ${client.output}`);
+    }
+  },
+});
+
+async function twoBehindHaproxy(t, balance) {
+  await t.server('node', {}, { port: 8000 });
+  await t.server('node', {}, { port: 8001 });
+  const lines = [8000, 8001].map((port) => `server s${port} ${t.upstream(port)}`);
+  await t.haproxy({ defaults: 'timeout tunnel 1m', backend: [balance, ...lines].join('\n') });
+}
+
+const pauses = (shortest, longest) => ({ minReconnectionDelay: shortest, maxReconnectionDelay: longest });
 
 module.exports = [
   {
@@ -59,21 +90,33 @@ module.exports = [
       await t.bye(again);
     },
   },
-  {
-    ...base,
-    name: 'client-hammers',
-    broken: 'A client opens again at once, whatever the reason of its 1008 was.',
-    cause: 'session.policy_violation',
-    async run(t) {
-      await t.server('node', { greeting: [1008, 'trial expired'] });
-      t.expectIncident('incident.reconnect_storm');
-      for (let i = 0; i < 25; i++) {
-        const session = await t.attempt();
-        await session.closed();
-        await t.sleep(30);
-      }
-    },
-  },
+  comesBack('client-hammers', 'A client library without a pause opens again, whatever the reason of its 1008 was.',
+    'session.policy_violation', {
+      kind: 'reconnecting',
+      settings: { ...pauses(0, 0), maxRetries: 12 },
+      more: 12,
+      serve: (t) => t.server('node', { greeting: [1008, 'trial expired'] }),
+      observed: ({ observed, reconnect_attempts: attempts }) => observed === 'hammering' && attempts === 12,
+      incident: 'incident.reconnect_storm',
+    }),
+  comesBack('comes-back-every-half-second', 'A client library with a fixed pause of 500 ms meets a server that answers 503.',
+    'upgrade.unavailable', {
+      kind: 'reconnecting',
+      settings: { ...pauses(500, 500), maxRetries: 7 },
+      more: 7,
+      serve: (t) => t.server('node', { answer: { status: 503 } }),
+      observed: ({ observed, reconnect_attempts: attempts, reconnect_interval_ms: pause }) => (
+        observed === 'fixed_interval' && attempts === 7 && pause >= 480 && pause <= 600),
+    }),
+  comesBack('comes-back-later-and-later', 'Socket.IO doubles its pauses, with jitter, while nothing listens.',
+    'connect.refused', {
+      kind: 'socketio',
+      settings: { reconnection: true, reconnectionDelay: 100, reconnectionDelayMax: 9000, reconnectionAttempts: 6, randomizationFactor: 0.5 },
+      more: 6,
+      path: null,
+      serve: () => {},
+      observed: ({ observed, reconnect_attempts: attempts }) => observed === 'exponential_backoff' && attempts === 6,
+    }),
   {
     ...base,
     name: 'handshakes-fail',
@@ -95,7 +138,7 @@ module.exports = [
   {
     ...base,
     name: 'uneven-backends',
-    broken: 'One of two backends behind nginx gets nearly all sessions (ip_hash with one client network).',
+    broken: 'One of two backends behind nginx gets nearly all sessions: a weight was left over.',
     cause: 'incident.upstream_imbalance',
     fast: false,
     async run(t) {
@@ -105,13 +148,113 @@ module.exports = [
         http: `upstream chat { server ${t.upstream(8000)} weight=23; server ${t.upstream(8001)} weight=1; }`,
         server: passTo('chat'),
       });
-      t.expectIncident('incident.upstream_imbalance');
+      t.expectIncident('incident.upstream_imbalance', ({ count }, { cause: { evidence } }) => (
+        count >= 1 && evidence.some(({ fact, detail }) => fact === 'most' && detail.startsWith(`${t.upstream(8000)} took`))
+        && evidence.some(({ fact, detail }) => fact === 'least' && detail.startsWith(`${t.upstream(8001)} took`))));
       const sessions = [];
       for (let i = 0; i < 24; i++) {
         sessions.push(await t.open({ to: 'proxy', cause: 'session.normal' }));
       }
       await t.sleep(1000);
       await Promise.all(sessions.map((session) => t.bye(session)));
+    },
+  },
+  {
+    ...base,
+    name: 'hot-room',
+    broken: 'HAProxy chooses among two backends by the room, and nearly everybody is in one room.',
+    cause: 'incident.upstream_imbalance',
+    fast: false,
+    async run(t) {
+      await twoBehindHaproxy(t, 'balance url_param room');
+      t.expectIncident('incident.upstream_imbalance', (_, { cause: { evidence } }) => (
+        evidence.some(({ fact, detail }) => fact === 'count' && parseInt(detail, 10) >= 12)));
+      const sessions = [];
+      for (const room of ['a', 'b', 'c', 'd', ...Array(26).fill('lobby')]) {
+        sessions.push(await t.open({ to: 'proxy', query: `?room=${room}`, cause: 'session.normal' }));
+      }
+      await t.sleep(1000);
+      await Promise.all(sessions.map((session) => t.bye(session)));
+    },
+  },
+  {
+    ...base,
+    name: 'even-backends',
+    broken: 'Nothing: HAProxy gives sessions to two backends in turn, and to the one with fewest.',
+    cause: 'session.normal',
+    noIncidents: true,
+    async run(t) {
+      await twoBehindHaproxy(t, 'balance leastconn');
+      const sessions = await t.opens(13, { to: 'proxy' });
+      for (let i = 0; i < 17; i++) {
+        await t.bye(sessions.shift());
+        sessions.push(await t.open({ to: 'proxy' }));
+      }
+      await Promise.all(sessions.map((session) => t.bye(session)));
+    },
+  },
+  {
+    ...base,
+    name: 'rolling-replacement',
+    broken: 'Three backends behind HAProxy are killed and replaced one after the other; their clients move on.',
+    cause: 'session.process_killed',
+    noIncidents: ['incident.upstream_imbalance', 'incident.reconnect_storm', 'incident.failure_rate', 'incident.periodic_disconnect'],
+    fast: false,
+    async run(t) {
+      const ports = [8000, 8001, 8002];
+      const servers = [];
+      for (const port of ports) {
+        servers.push(await t.server('go', {}, { port }));
+      }
+      const lines = ports.map((port) => `server s${port} ${t.upstream(port)} check inter 200ms fall 1 rise 1`);
+      await t.haproxy({ defaults: 'timeout tunnel 1m\noption redispatch', backend: ['balance roundrobin', ...lines].join('\n') });
+      const open = () => t.open({ to: 'proxy', cause: 'session.normal' });
+      let sessions = [];
+      for (let i = 0; i < 15; i++) {
+        sessions.push(await open());
+      }
+      for (const [i, port] of ports.entries()) {
+        const { pid } = servers[i];
+        t.expectIncident('incident.process_exit', ({ process, restart, count }) => (
+          process.pid === pid && restart.state === 'back' && count >= 3));
+        sessions.forEach((session) => session.closed(60000).catch(() => {}));
+        t.kill(servers[i]);
+        await t.sleep(500);
+        const lost = sessions.filter((session) => session.event);
+        sessions = sessions.filter((session) => !session.event);
+        for (const session of lost) {
+          session.want.causes = ['session.process_killed'];
+          sessions.push(await open());
+        }
+        await t.server('go', {}, { port });
+        await t.sleep(600);
+      }
+      await Promise.all(sessions.map((session) => t.bye(session)));
+    },
+    // HAProxy looks whether the dead one is back, and it was not for a while.
+    besides: 'connect.refused',
+  },
+  {
+    ...base,
+    name: 'another-backend-each-time',
+    broken: 'The servers hang up after a while, and HAProxy leads the client to another of three each time.',
+    cause: ['session.closed_without_close_frame', 'session.lifetime_limit'],
+    confidence: undefined,
+    async run(t) {
+      const ports = [8000, 8001, 8002];
+      for (const port of ports) {
+        await t.server('node', { hangUpMs: 400 }, { port });
+      }
+      await t.haproxy({
+        defaults: 'timeout tunnel 1m',
+        backend: ['balance roundrobin', ...ports.map((port) => `server s${port} ${t.upstream(port)}`)].join('\n'),
+      });
+      t.expectAtLast(({ recovery }) => recovery.backends === 3 && recovery.observed === 'hammering');
+      for (let i = 0; i < 6; i++) {
+        const session = await t.open({ to: 'proxy' });
+        await session.say('hello');
+        await session.closed();
+      }
     },
   },
 ];
