@@ -160,6 +160,25 @@ TEST(service, restart_is_no_imbalance)
 	}
 }
 
+TEST(service, a_101_that_was_not_taken_counts_once)
+{
+	struct service_attempt opened = { .ts_ns = SECOND }, other = { .ts_ns = 2 * SECOND };
+	struct service_attempt failed = { .ts_ns = 3 * SECOND, .cause = "upgrade.bad_accept" };
+	static struct service s;
+	struct service_failures f;
+
+	memset(&s, 0, sizeof(s));
+	service_note_attempt(&s, &opened);
+	service_note_attempt(&s, &other);
+	service_note_failed(&s, &failed, opened.ts_ns);
+	f = service_failures(&s, 4 * SECOND);
+	CHECK_EQ(f.attempts, 2);
+	CHECK_EQ(f.failed, 1);
+	service_note_failed(&s, &failed, 0);
+	CHECK_EQ(service_failures(&s, 4 * SECOND).attempts, 3);
+	CHECK_EQ(service_failures(&s, 4 * SECOND).failed, 2);
+}
+
 TEST(service, failures_by_cause)
 {
 	static const char *const refused = "connect.refused", *const denied = "upgrade.forbidden";

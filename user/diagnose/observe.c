@@ -193,16 +193,24 @@ static void watch_client(const struct facts *f, struct verdict *v)
 	watch_storm(f, v, key);
 }
 
+/* No session came of it, and not because the client wanted none: it does not take every 101. */
+static bool has_failed(const struct facts *f, const struct verdict *v)
+{
+	if (v->stage == STAGE_SESSION)
+		return false;
+	return f->stage == STAGE_SESSION || v->close.initiator != BY_CLIENT;
+}
+
 static void watch_failures(const struct facts *f, const struct verdict *v, struct service *s)
 {
 	struct service_attempt failed = { .ts_ns = f->session->ended_ns, .cause = v->rule->id };
 	struct service_failures rate;
 	struct incident *i;
 
-	if (f->stage == STAGE_SESSION || v->close.initiator == BY_CLIENT || !failed.ts_ns ||
+	if (!has_failed(f, v) || !failed.ts_ns ||
 	    (!conn_is_server_side(f->client) && is_acceptor(f, f->client->owner)))
 		return;
-	service_note_attempt(s, &failed);
+	service_note_failed(s, &failed, f->session->opened_ns);
 	rate = service_failures(s, failed.ts_ns);
 	if (rate.attempts < RATE_ATTEMPTS || rate.failed < RATE_FAILURES ||
 	    rate.failed * 100 < rate.attempts * RATE_PERCENT)

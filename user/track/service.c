@@ -16,6 +16,19 @@ void service_note_attempt(struct service *s, const struct service_attempt *attem
 		s->attempt_count++;
 }
 
+void service_note_failed(struct service *s, const struct service_attempt *failed, uint64_t opened_ns)
+{
+	for (uint32_t i = 0; opened_ns && i < s->attempt_count; i++) {
+		struct service_attempt *a = &s->attempts[i];
+
+		if (a->ts_ns != opened_ns || a->cause)
+			continue;
+		*a = *failed;
+		return;
+	}
+	service_note_attempt(s, failed);
+}
+
 /* Ids are static: one cause has one address. */
 static void count_cause(struct service_failures *f, const char *cause)
 {

@@ -53,6 +53,12 @@ struct service_failures {
 };
 
 void service_note_attempt(struct service *s, const struct service_attempt *attempt);
+/*
+ * An attempt that failed. opened_ns: when it was taken for open and noted, because of a 101 that its
+ * client did not take; 0: it never was.
+ */
+void service_note_failed(struct service *s, const struct service_attempt *failed,
+			 uint64_t opened_ns);
 struct service_failures service_failures(const struct service *s, uint64_t now_ns);
 
 void service_note_open(struct service *s, const struct service_endpoint *backend, uint64_t ts_ns);

@@ -137,6 +137,28 @@ module.exports = [
   },
   {
     ...base,
+    name: 'handshakes-not-taken',
+    broken: 'A release made the server forget the subprotocols, and most clients insist on one.',
+    cause: 'upgrade.subprotocol_mismatch',
+    confidence: 'medium', // how fast a client leaves depends on how busy it is
+    fast: false,
+    async run(t) {
+      await t.server('node');
+      t.expectIncident('incident.failure_rate', (_, { cause: { evidence } }) => evidence.some(({ fact, detail }) => {
+        const [failed, attempts] = (/^(\d+) of (\d+) attempts/.exec(detail) || []).slice(1).map(Number);
+        return fact === 'count' && failed >= 5 && failed < attempts && attempts <= 16;
+      }));
+      for (let i = 0; i < 16; i++) {
+        if (i % 4 === 0) {
+          await t.bye(await t.open({ cause: 'session.normal' }));
+        } else {
+          await t.attempt({ protocols: ['chat.v2'] });
+        }
+      }
+    },
+  },
+  {
+    ...base,
     name: 'uneven-backends',
     broken: 'One of two backends behind nginx gets nearly all sessions: a weight was left over.',
     cause: 'incident.upstream_imbalance',
