@@ -8,11 +8,11 @@
  * every guess from TCP. Within a table the order is that of its rows.
  */
 static const struct rule_table *const tables[] = {
-	&rules_connect,		&rules_upgrade_refused,	  &rules_upgrade_status,
-	&rules_upgrade_silence, &rules_session_process,	  &rules_session_http,
-	&rules_session_path,	&rules_session_heartbeat, &rules_session_timer,
-	&rules_session_code,	&rules_session_close,	  &rules_session_tcp,
-	&rules_unknown,		&rules_incident,
+	&rules_connect,		&rules_upgrade_refused, &rules_upgrade_status,
+	&rules_upgrade_silence, &rules_session_goodbye, &rules_session_process,
+	&rules_session_http,	&rules_session_path,	&rules_session_heartbeat,
+	&rules_session_timer,	&rules_session_code,	&rules_session_close,
+	&rules_session_tcp,	&rules_unknown,		&rules_incident,
 };
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))

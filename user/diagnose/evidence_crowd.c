@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What a timer leaves behind: a silence, its repetition, and timeouts that are known to be so long. */
+/*
+ * Other ends: those of the same moment, and what a timer leaves behind, a silence, its repetition,
+ * and timeouts that are known to be so long.
+ */
 #include <stdio.h>
 
 #include "diagnose/evidence.h"
@@ -45,6 +48,13 @@ void evidence_idle(struct evidence *ev, const struct facts *f)
 	add_pings(ev, f, "server", conn_from_server(c));
 	if (!pinged && facts_frames_followed(f, true) && facts_frames_followed(f, false))
 		evidence_add(ev, "pings", 0, "neither side sent a ping");
+}
+
+void evidence_burst(struct evidence *ev, const struct burst *b)
+{
+	if (b && b->count > 1)
+		evidence_add(ev, "burst", b->first_ns, "it closed %u sessions within %u ms",
+			     b->count, (unsigned int)((b->last_ns - b->first_ns) / 1000000));
 }
 
 static const char *kind_text(enum pattern_kind kind)

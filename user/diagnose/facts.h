@@ -193,6 +193,8 @@ uint64_t facts_idle_ns(const struct facts *f);
 bool facts_outlived(const struct facts *f);
 /* A silence behind which an idle timer may be, though it is the first one that is seen. */
 bool facts_may_be_timer(const struct facts *f);
+/* A timer ends sessions like this one again and again, and no one event ended this one. */
+bool facts_ran_out(const struct facts *f);
 /* Text messages and binary ones, of the client or of the server, as far as they were followed. */
 uint32_t facts_messages(const struct facts *f, bool of_client);
 /* '*' in the place of the parts of a path that look like ids. */

@@ -125,6 +125,12 @@ bool facts_may_be_timer(const struct facts *f)
 	return facts_idle_ns(f) >= TIMER_NS && !facts_outlived(f);
 }
 
+bool facts_ran_out(const struct facts *f)
+{
+	return f->crowd.pattern.kind != PATTERN_NONE && f->crowd.pattern.independent &&
+	       !burst_is_mixed(f->crowd.burst);
+}
+
 static uint64_t longer(uint32_t a_ms, uint32_t b_ms)
 {
 	return (a_ms > b_ms ? a_ms : b_ms) * 1000000ull;

@@ -81,6 +81,7 @@ extern const struct rule_table rules_connect;
 extern const struct rule_table rules_upgrade_refused;
 extern const struct rule_table rules_upgrade_status;
 extern const struct rule_table rules_upgrade_silence;
+extern const struct rule_table rules_session_goodbye;
 extern const struct rule_table rules_session_process;
 extern const struct rule_table rules_session_http;
 extern const struct rule_table rules_session_timer;

@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <string.h>
 
-#include "diagnose/close_code.h"
 #include "diagnose/evidence.h"
 #include "diagnose/format.h"
 
@@ -18,8 +17,6 @@
  */
 #define FAULT_TO_EXIT_NS 1000000000ull
 #define EXIT_AFTER_CLOSE_NS 100000000ull
-/* So many sessions do not end at one moment by chance. */
-#define MANY 3
 #define STOP_REACTION_NS 2000000000ull
 /* A worker that is to go has other sessions to close first. */
 #define WORKER_EXIT_NS 2000000000ull
@@ -36,86 +33,6 @@ static void add_story(struct evidence *ev, const struct facts *f)
 	evidence_end(ev, f);
 	evidence_closing(ev, f);
 	evidence_no_close_frame(ev, f);
-}
-
-/* The server's Close 1001 alone may also be a server that closes one session. */
-static bool server_is_going(const struct facts *f)
-{
-	const struct process *p = f->closing.sender == BY_SERVER ? facts_server_process(f) : NULL;
-	bool closer_goes = f->closer.party == f->closing.sender &&
-			   (f->closer.exited || f->closer.stop);
-
-	return closer_goes || (p && (p->exited || facts_stop_signal(p, f->closing.frame->ts_ns)));
-}
-
-/* Says goodbye since it was asked to stop, with whatever code. */
-static bool was_asked_to_stop(const struct facts *f)
-{
-	return close_code_is_benign(f->closing.code) && f->closing.sender == BY_SERVER &&
-	       facts_stop_signal(facts_server_process(f), f->closing.frame->ts_ns);
-}
-
-/* Neither side wanted it: its configuration was reloaded, or a policy of its own ends sessions. */
-static bool proxy_says_goodbye(const struct facts *f)
-{
-	return f->closing.code == CLOSE_GOING_AWAY && f->closing.sender == BY_PROXY &&
-	       !f->path.idle_close;
-}
-
-/* An idle timeout may happen to be the last thing before an end that has nothing to do with it. */
-static bool ran_out(const struct facts *f)
-{
-	return f->crowd.pattern.kind != PATTERN_NONE && f->crowd.pattern.independent &&
-	       !burst_is_mixed(f->crowd.burst);
-}
-
-/* Many at once: none of them for a reason of its own. */
-static bool says_goodbye_to_all(const struct facts *f)
-{
-	return f->closing.code == CLOSE_GOING_AWAY && f->closer.party == f->closing.sender &&
-	       f->crowd.burst && f->crowd.burst->count >= MANY && !f->path.idle_close &&
-	       !ran_out(f);
-}
-
-/* Sessions that a server left alone since the same moment may also run out together. */
-static bool ran_out_together(const struct facts *f)
-{
-	return f->closing.sender == BY_SERVER && facts_may_be_timer(f) &&
-	       !burst_is_mixed(f->crowd.burst);
-}
-
-static void add_burst(struct evidence *ev, const struct burst *b)
-{
-	if (b && b->count > 1)
-		evidence_add(ev, "burst", b->first_ns, "it closed %u sessions within %u ms",
-			     b->count, (unsigned int)((b->last_ns - b->first_ns) / 1000000));
-}
-
-static enum confidence confidence_in_goodbye(const struct facts *f)
-{
-	if (f->closing.code != CLOSE_GOING_AWAY || was_asked_to_stop(f) || server_is_going(f))
-		return CONFIDENCE_HIGH;
-	return says_goodbye_to_all(f) && !ran_out_together(f) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
-}
-
-static enum confidence service_restart(const struct facts *f, struct evidence *ev)
-{
-	const struct closing_story *closing = &f->closing;
-	const struct process *p = facts_server_process(f);
-	const struct fatal_signal *stop;
-
-	if (!closing->frame || closing->sender == BY_CLIENT ||
-	    (closing->code != 1012 && !was_asked_to_stop(f) && !says_goodbye_to_all(f) &&
-	     !proxy_says_goodbye(f) && !(closing->code == CLOSE_GOING_AWAY && server_is_going(f))))
-		return CONFIDENCE_NONE;
-	evidence_closing(ev, f);
-	evidence_process(ev, f);
-	stop = facts_stop_signal(p, closing->frame->ts_ns);
-	if (stop && stop != f->closer.stop)
-		evidence_signal(ev, stop, f->server->owner);
-	if (says_goodbye_to_all(f))
-		add_burst(ev, f->crowd.burst);
-	return confidence_in_goodbye(f);
 }
 
 static enum confidence process_oom_killed(const struct facts *f, struct evidence *ev)
@@ -256,11 +173,11 @@ static enum confidence proxy_worker_shutdown(const struct facts *f, struct evide
 	bool mixed = burst_is_mixed(f->crowd.burst) && !f->closer.exiting && !f->closer.stop &&
 		     !f->closing.frame;
 
-	if (!is_proxy_process(f) || !(mixed || (retired(f) && !ran_out(f))) ||
+	if (!is_proxy_process(f) || !(mixed || (retired(f) && !facts_ran_out(f))) ||
 	    (parent && parent->exited))
 		return CONFIDENCE_NONE;
 	add_story(ev, f);
-	add_burst(ev, f->crowd.burst);
+	evidence_burst(ev, f->crowd.burst);
 	evidence_idle(ev, f);
 	if (mixed)
 		evidence_add(ev, "idles_differ", 0,
@@ -282,7 +199,7 @@ static bool stopped_at_once(const struct facts *f)
 static enum confidence proxy_exited(const struct facts *f, struct evidence *ev)
 {
 	bool asked = f->closer.stop && (f->closer.exited || stopped_at_once(f)) && !f->closing.frame;
-	bool left_with_parent = retired(f) && !ran_out(f) && parent_of_worker(f);
+	bool left_with_parent = retired(f) && !facts_ran_out(f) && parent_of_worker(f);
 
 	if (!is_proxy_process(f) || (!died(f) && !asked && !left_with_parent))
 		return CONFIDENCE_NONE;
@@ -348,21 +265,6 @@ static enum confidence process_exited(const struct facts *f, struct evidence *ev
 }
 
 static const struct rule rules[] = {
-	{
-		.id = "session.service_restart",
-		.when = service_restart,
-		.category = CATEGORY_SERVER,
-		.retry = RETRY_YES,
-		.strategy = STRATEGY_IMMEDIATE_RETRY,
-		.at = AT_SESSION,
-		.flags = RULE_QUOTES,
-		.codes = { 1012, 1001 },
-		.summary = "the {sender} is restarting and said so with Close {code}{reason}",
-		.user_message = "The chat service is being updated. You will be connected again in a moment.",
-		.steps = {
-			"Nothing is broken. Let clients reconnect after a short random pause, so that they do not all come at once.",
-		},
-	},
 	{
 		.id = "session.process_oom_killed",
 		.when = process_oom_killed,
