@@ -25,7 +25,7 @@ TEST_PACKAGES=(
 	python3 python3-jsonschema jq # JSON against its schema
 	iproute2 nftables procps curl strace # namespaces, faults, looking around
 	nginx golang-go golang-github-gorilla-websocket-dev
-	haproxy python3-websockets openssl runc # the lab
+	haproxy libnginx-mod-nchan python3-websockets openssl runc # the lab
 	apache2-bin caddy lighttpd socat squid stunnel4 varnish # its other proxies
 	daphne gunicorn libmojolicious-perl libtomcat10-embed-java default-jdk-headless puma # its other servers
 	python3-aiohttp python3-tornado python3-wsproto ruby-faye-websocket uvicorn

@@ -14,6 +14,7 @@ const NEEDED = [
   ['/usr/lib/python3/dist-packages/websockets', 'python3-websockets'],
   ['/usr/bin/openssl', 'openssl'],
   ['/usr/bin/prlimit', 'util-linux'],
+  ['/usr/lib/nginx/modules/ngx_nchan_module.so', 'libnginx-mod-nchan'],
   ['/usr/sbin/tc', 'iproute2'],
   ['/usr/sbin/apache2', 'apache2-bin'],
   ['/usr/bin/caddy', 'caddy'],

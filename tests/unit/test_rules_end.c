@@ -191,6 +191,29 @@ TEST(rules_end, proxy_dies_whose_client_is_unseen)
 	check_verdict(&st, "session.proxy_exited", BY_PROXY);
 }
 
+/* nginx with Nchan is a server: what it is to the session shows in its legs. HAProxy never is one. */
+TEST(rules_end, server_that_has_the_name_of_a_proxy)
+{
+	static const struct {
+		const char *comm, *cause;
+	} rows[] = {
+		{ "nginx", "session.process_killed" },
+		{ "haproxy", "session.proxy_exited" },
+	};
+	struct story st;
+
+	for (size_t i = 0; i < 2; i++) {
+		story_begin(&st, STORY_DIRECT);
+		memcpy(st.parts[STORY_SERVER_LEG].owner.comm, rows[i].comm,
+		       strlen(rows[i].comm) + 1);
+		story_signal(&st, STORY_SERVER_PID, SIGKILL, 77, -1);
+		story_died(&st, STORY_SERVER_LEG, SIGKILL);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)), rows[i].cause);
+		CHECK_EQ(st.v.confidence, CONFIDENCE_HIGH);
+		story_done(&st);
+	}
+}
+
 /* That a socket did not send it can be said of one that was followed. */
 TEST(rules_end, peer_that_was_not_followed)
 {

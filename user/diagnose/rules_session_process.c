@@ -10,6 +10,7 @@
 
 #include "diagnose/evidence.h"
 #include "diagnose/format.h"
+#include "diagnose/timeouts.h"
 
 /*
  * A fault and the exit that a runtime makes of it (Go: status 2 after a nil dereference) are this
@@ -127,6 +128,12 @@ static bool is_proxy_process(const struct facts *f)
 	return f->crowd.by_proxy && f->closer.party != BY_CLIENT;
 }
 
+/* What has no leg towards a server may be the server. */
+static bool is_surely_proxy(const struct facts *f)
+{
+	return f->closer.party == BY_PROXY || !f->crowd.proxy->serves;
+}
+
 /* The process that made the workers of a proxy; NULL: not known. */
 static const struct process *parent_of_worker(const struct facts *f)
 {
@@ -201,7 +208,8 @@ static enum confidence proxy_exited(const struct facts *f, struct evidence *ev)
 	bool asked = f->closer.stop && (f->closer.exited || stopped_at_once(f)) && !f->closing.frame;
 	bool left_with_parent = retired(f) && !facts_ran_out(f) && parent_of_worker(f);
 
-	if (!is_proxy_process(f) || (!died(f) && !asked && !left_with_parent))
+	if (!is_proxy_process(f) ||
+	    !(left_with_parent || (is_surely_proxy(f) && (died(f) || asked))))
 		return CONFIDENCE_NONE;
 	add_story(ev, f);
 	return f->closer.process && !left_with_parent ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;

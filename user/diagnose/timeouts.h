@@ -54,6 +54,8 @@ struct known_proxy {
 	bool no_lifetime; /* it limits silences only, never ages */
 	/* its own 503 is a limit that was met: backends that fail are a 502 or 504 to it */
 	bool limits_with_503;
+	/* with a module it is a WebSocket server itself (Nchan, Lua, mod_websocket) */
+	bool serves;
 };
 
 /* NULL: no proxy that is known. */

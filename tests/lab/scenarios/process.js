@@ -137,6 +137,21 @@ module.exports = [
   },
   {
     ...base,
+    name: 'nchan-worker-killed',
+    broken: 'nginx is the WebSocket server itself (Nchan), and its worker is killed.',
+    cause: 'session.process_killed',
+    async run(t) {
+      const nginx = await t.nginx({
+        main: 'worker_processes 1;\nload_module /usr/lib/nginx/modules/ngx_nchan_module.so;',
+        server: 'location / { nchan_pubsub websocket; nchan_channel_id chat; }',
+      });
+      const sessions = [await t.attempt({ to: 'proxy' }), await t.attempt({ to: 'proxy' })];
+      childrenOf(nginx.pid).forEach((pid) => process.kill(pid, 'SIGKILL'));
+      await Promise.all(sessions.map((session) => session.closed()));
+    },
+  },
+  {
+    ...base,
     name: 'nginx-stopped-at-night',
     broken: 'nginx is stopped for the renewal of its certificate.',
     cause: 'session.proxy_exited',
