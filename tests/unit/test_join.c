@@ -5,73 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "seen.h"
 #include "stack.h"
 #include "track/session_key.h"
 #include "track/track.h"
 
 #define RFC_KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-
-/* What was reported, in the order of the reports. */
-struct seen {
-	struct track *t;
-	struct session *sessions[64];
-	unsigned int count;
-};
-
-static struct seen run(struct events *e)
-{
-	struct seen seen = { .t = track_new(NULL) };
-	struct report r;
-
-	REQUIRE(seen.t);
-	for (size_t i = 0; i < e->count; i++)
-		CHECK_EQ(track_apply(seen.t, e->records[i]), 0);
-	while ((r = track_next(seen.t, UINT64_MAX)).kind != REPORT_NOTHING) {
-		if (r.kind == REPORT_OPEN)
-			continue;
-		REQUIRE(seen.count < 64);
-		seen.sessions[seen.count++] = r.session;
-	}
-	return seen;
-}
-
-static void done(struct seen *seen, struct events *e)
-{
-	for (unsigned int i = 0; i < seen->count; i++)
-		track_release(seen->t, seen->sessions[i]);
-	CHECK_EQ(track_conn_count(seen->t), 0);
-	track_free(seen->t);
-	events_free(e);
-}
-
-static const struct conn *leg_of(const struct seen *seen, uint64_t cookie,
-				 const struct session **ret_session)
-{
-	for (unsigned int n = 0; n < seen->count; n++) {
-		for (unsigned int i = 0; i < seen->sessions[n]->leg_count; i++) {
-			if (seen->sessions[n]->legs[i]->cookie != cookie)
-				continue;
-			*ret_session = seen->sessions[n];
-			return seen->sessions[n]->legs[i];
-		}
-	}
-	return NULL;
-}
-
-static const struct session *session_of(const struct seen *seen, const struct side *s)
-{
-	const struct session *session = NULL;
-
-	CHECK(leg_of(seen, s->cookie, &session) != NULL);
-	return session;
-}
-
-static void check_ids_differ(const struct seen *seen)
-{
-	for (unsigned int i = 0; i < seen->count; i++)
-		for (unsigned int j = 0; j < i; j++)
-			CHECK(memcmp(seen->sessions[i]->id, seen->sessions[j]->id, 16));
-}
 
 /* A key of the RFC: the two sockets of each connection belong together, hops and clients do not. */
 TEST(join, constant_key)
@@ -84,7 +23,7 @@ TEST(join, constant_key)
 	stack_open(e, &second, RFC_KEY);
 	stack_close(e, &STACK);
 	stack_close(e, &second);
-	seen = run(e);
+	seen = seen_of(e);
 	CHECK_EQ(seen.count, 4);
 	for (unsigned int i = 0; i < seen.count; i++) {
 		CHECK_EQ(seen.sessions[i]->leg_count, 2);
@@ -94,7 +33,7 @@ TEST(join, constant_key)
 	CHECK(session_of(&seen, &STACK.legs[BROWSER]) == session_of(&seen, &STACK.legs[ACCEPTED]));
 	CHECK(session_of(&seen, &second.legs[UPSTREAM]) == session_of(&seen, &second.legs[BACKEND]));
 	check_ids_differ(&seen);
-	done(&seen, e);
+	seen_done(&seen, e);
 }
 
 /* The id of a constant key is the same wherever the client's address is seen. */
@@ -109,10 +48,10 @@ TEST(join, constant_key_names_the_client)
 		ev_open(e, &STACK.legs[i]);
 		ev_request(e, &STACK.legs[i], REQUEST_HEAD RFC_KEY "\r\n");
 		ev_fin_both(e, &STACK.legs[i], true);
-		seen = run(e);
+		seen = seen_of(e);
 		REQUIRE(seen.count == 1);
 		memcpy(ids[i], seen.sessions[0]->id, 16);
-		done(&seen, e);
+		seen_done(&seen, e);
 	}
 	CHECK_MEM(ids[0], ids[1], 16);
 }
@@ -142,12 +81,12 @@ TEST(join, constant_key_behind_nat)
 		ev_fin_both(e, &natted.legs[i], true);
 		ev_fin_both(e, &second.legs[i], true);
 	}
-	seen = run(e);
+	seen = seen_of(e);
 	CHECK_EQ(seen.count, 2);
 	CHECK_EQ(session_of(&seen, &natted.legs[BROWSER])->leg_count, 2);
 	CHECK(session_of(&seen, &natted.legs[BROWSER]) == session_of(&seen, &natted.legs[ACCEPTED]));
 	CHECK(session_of(&seen, &second.legs[BROWSER]) == session_of(&seen, &second.legs[ACCEPTED]));
-	done(&seen, e);
+	seen_done(&seen, e);
 }
 
 /* A load tester with one random key: chains that are open at the same time are kept apart. */
@@ -163,7 +102,7 @@ TEST(join, one_key_for_many_clients)
 	}
 	for (unsigned int n = 0; n < 5; n++)
 		stack_close(e, &stacks[n]);
-	seen = run(e);
+	seen = seen_of(e);
 	CHECK_EQ(seen.count, 5);
 	for (unsigned int n = 0; n < 5; n++) {
 		const struct session *s = session_of(&seen, &stacks[n].legs[BROWSER]);
@@ -175,7 +114,7 @@ TEST(join, one_key_for_many_clients)
 			CHECK(session_of(&seen, &stacks[n].legs[i]) == s);
 	}
 	check_ids_differ(&seen);
-	done(&seen, e);
+	seen_done(&seen, e);
 }
 
 /* The same, seen from a host that has only the proxy, or only the backend. */
@@ -200,12 +139,12 @@ TEST(join, one_key_for_many_clients_elsewhere)
 		for (uint16_t n = 0; n < 3; n++)
 			for (int i = here[host][0]; i <= here[host][1]; i++)
 				ev_fin_both(e, &stacks[n].legs[i], true);
-		seen = run(e);
+		seen = seen_of(e);
 		CHECK_EQ(seen.count, 3);
 		check_ids_differ(&seen);
 		for (unsigned int n = 0; n < seen.count; n++)
 			CHECK_EQ(seen.sessions[n]->leg_count, here[host][1] - here[host][0] + 1);
-		done(&seen, e);
+		seen_done(&seen, e);
 	}
 }
 
@@ -271,83 +210,14 @@ TEST(join, six_sockets)
 	}
 	for (int i = 5; i >= 0; i--)
 		ev_fin_both(e, &order[i], true);
-	seen = run(e);
+	seen = seen_of(e);
 	REQUIRE(seen.count == 1);
 	CHECK_EQ(seen.sessions[0]->leg_count, 6);
 	CHECK_EQ(seen.sessions[0]->hop_count, 3);
 	for (unsigned int i = 0; i < 6; i++)
 		CHECK_EQ(seen.sessions[0]->legs[i]->cookie, order[i].cookie);
 	CHECK_EQ(session_leg_role(seen.sessions[0], 3), LEG_PROXY_TO_PROXY);
-	done(&seen, e);
-}
-
-/* Authentication of HTTP: the request again, with credentials and, from simple clients, the same key. */
-TEST(join, same_key_again_after_401)
-{
-	struct events *e = events_new();
-	struct stack again = STACK;
-	const struct session *first = NULL, *second = NULL;
-	struct seen seen;
-
-	stack_request(e, &STACK, KEY_HEADER);
-	stack_answer(e, &STACK, "HTTP/1.1 401 X\r\nContent-Length: 0\r\n\r\n");
-	events_pass_ms(e, 5);
-	again.seq[0] += 500;
-	again.seq[1] += 500;
-	for (int i = 0; i < STACK_LEGS; i++) {
-		ev_request(e, &again.legs[i], REQUEST_HEAD KEY_HEADER "\r\n")
-			->head_seq = again.seq[i / 2];
-		e->now_ns += 50000;
-	}
-	stack_answer(e, &again, "HTTP/1.1 101 X\r\nSec-WebSocket-Accept: " EVENTS_ACCEPT "\r\n\r\n");
-	events_pass_ms(e, 100);
-	stack_close(e, &again);
-	seen = run(e);
-	CHECK_EQ(seen.count, 2);
-	for (unsigned int i = 0; i < seen.count; i++) {
-		CHECK_EQ(seen.sessions[i]->leg_count, 4);
-		CHECK_EQ(seen.sessions[i]->hop_count, 2);
-		if (session_stage(seen.sessions[i]) == STAGE_SESSION)
-			second = seen.sessions[i];
-		else
-			first = seen.sessions[i];
-	}
-	REQUIRE(first && second);
-	CHECK(memcmp(first->id, second->id, sizeof(first->id)) != 0);
-	done(&seen, e);
-}
-
-/* The proxy's first choice refuses, the second one takes it. */
-TEST(join, next_upstream)
-{
-	struct events *e = events_new();
-	struct side second = STACK.legs[UPSTREAM];
-	const struct session *s;
-	struct seen seen;
-
-	second.cookie = 0x31;
-	second.local_port = 50001;
-	second.remote = "198.18.1.3";
-	stack_request(e, &STACK, KEY_HEADER);
-	ev_response(e, &STACK.legs[BACKEND], "HTTP/1.1 503 X\r\n\r\n")->head_seq = 2005;
-	ev_response(e, &STACK.legs[UPSTREAM], "HTTP/1.1 503 X\r\n\r\n")->head_seq = 2005;
-	ev_open(e, &second);
-	ev_request(e, &second, REQUEST_HEAD KEY_HEADER "\r\n")->head_seq = 3000;
-	ev_response(e, &second, "HTTP/1.1 101 X\r\n\r\n")->head_seq = 3005;
-	ev_response(e, &STACK.legs[ACCEPTED], "HTTP/1.1 101 X\r\n\r\n")->head_seq = 1005;
-	ev_response(e, &STACK.legs[BROWSER], "HTTP/1.1 101 X\r\n\r\n")->head_seq = 1005;
-	events_pass_ms(e, 5000);
-	ev_fin_both(e, &second, false);
-	ev_fin_both(e, &STACK.legs[ACCEPTED], true);
-	ev_fin_both(e, &STACK.legs[BROWSER], false);
-	ev_fin_both(e, &STACK.legs[UPSTREAM], true);
-	ev_fin_both(e, &STACK.legs[BACKEND], false);
-	seen = run(e);
-	CHECK_EQ(seen.count, 1);
-	s = session_of(&seen, &second);
-	CHECK_EQ(s->leg_count, 5);
-	CHECK(session_server_leg(s)->cookie == second.cookie);
-	done(&seen, e);
+	seen_done(&seen, e);
 }
 
 /* A service mesh's sidecar connects to the same address as the application behind it. */
@@ -364,11 +234,11 @@ TEST(join, transparent_proxy)
 	s.legs[ACCEPTED].comm = s.legs[UPSTREAM].comm = "envoy";
 	stack_open(e, &s, KEY_HEADER);
 	stack_close(e, &s);
-	seen = run(e);
+	seen = seen_of(e);
 	REQUIRE(seen.count == 1);
 	CHECK_EQ(seen.sessions[0]->leg_count, 4);
 	CHECK_EQ(seen.sessions[0]->hop_count, 2);
-	done(&seen, e);
+	seen_done(&seen, e);
 }
 
 /* nginx: the master listens, and owns what nobody has read from yet; a worker connects. */
@@ -392,11 +262,11 @@ TEST(join, prefork_proxy)
 	}
 	stack_close(e, &a);
 	stack_close(e, &b);
-	seen = run(e);
+	seen = seen_of(e);
 	CHECK_EQ(seen.count, 2);
 	CHECK_EQ(session_of(&seen, &a.legs[BROWSER])->leg_count, 4);
 	CHECK_EQ(session_of(&seen, &b.legs[BACKEND])->leg_count, 4);
-	done(&seen, e);
+	seen_done(&seen, e);
 }
 
 /* Accepted from elsewhere although nothing here connects to elsewhere: another client. */
@@ -416,10 +286,10 @@ TEST(join, one_key_for_two_services)
 	ev_request(e, &other, REQUEST_HEAD KEY_HEADER "\r\n")->head_seq = 2;
 	ev_fin_both(e, &STACK.legs[BACKEND], true);
 	ev_fin_both(e, &other, true);
-	seen = run(e);
+	seen = seen_of(e);
 	CHECK_EQ(seen.count, 2);
 	check_ids_differ(&seen);
-	done(&seen, e);
+	seen_done(&seen, e);
 }
 
 /* The proxy connects to another host, from which a second proxy comes back to the backend here. */
@@ -438,12 +308,12 @@ TEST(join, by_way_of_another_host)
 		e->now_ns += 50000;
 	}
 	stack_close(e, &s);
-	seen = run(e);
+	seen = seen_of(e);
 	REQUIRE(seen.count == 1);
 	CHECK_EQ(seen.sessions[0]->leg_count, 4);
 	CHECK_EQ(seen.sessions[0]->hop_count, 3);
 	CHECK(!session_peer_leg(seen.sessions[0], UPSTREAM));
-	done(&seen, e);
+	seen_done(&seen, e);
 }
 
 /* Two scripts with one key call the same server elsewhere. */
@@ -462,10 +332,10 @@ TEST(join, one_key_in_two_processes)
 	ev_request(e, &other, REQUEST_HEAD KEY_HEADER "\r\n")->head_seq = 2;
 	ev_fin_both(e, &STACK.legs[BROWSER], true);
 	ev_fin_both(e, &other, true);
-	seen = run(e);
+	seen = seen_of(e);
 	CHECK_EQ(seen.count, 2);
 	check_ids_differ(&seen);
-	done(&seen, e);
+	seen_done(&seen, e);
 }
 
 /*
@@ -492,9 +362,9 @@ TEST(join, sequence_numbers_that_meet)
 		for (int i = BROWSER; i <= (late ? BROWSER : ACCEPTED); i++)
 			ev_fin_both(e, &STACK.legs[i], true);
 		ev_fin_both(e, &natted, true);
-		seen = run(e);
+		seen = seen_of(e);
 		CHECK_EQ(seen.count, 2);
 		CHECK_EQ(session_of(&seen, &natted)->leg_count, 1);
-		done(&seen, e);
+		seen_done(&seen, e);
 	}
 }

@@ -105,13 +105,31 @@ static bool is_taken(const struct conn *c)
 	return conn_is_websocket(c) || !conn_is_finished(c, NULL);
 }
 
-/* Connections that the process of c has accepted in this session, less those it has opened. */
+/*
+ * Whoever asks on behalf of another has somebody waiting for the answer: c comes after d in a chain
+ * only if d had neither an answer nor an end by then. Later, it is the same request again.
+ */
+static bool had_waiting(const struct conn *d, const struct conn *c)
+{
+	uint64_t over_ns = d->handshake.response_ns;
+
+	if (!d->handshake.response_seen)
+		conn_ended_by(d, &over_ns);
+	return !over_ns || conn_began_ns(c) <= over_ns;
+}
+
+/*
+ * Connections that the process of c has accepted in this session and that waited then, less those
+ * it has opened.
+ */
 static int unanswered_accepts(const struct session *s, const struct conn *c)
 {
 	int n = 0;
 
 	for (int i = 0; i < s->leg_count; i++) {
 		if (!same_process(c, s->legs[i]))
+			continue;
+		if (conn_is_server_side(s->legs[i]) && !had_waiting(s->legs[i], c))
 			continue;
 		n += conn_is_server_side(s->legs[i]) ? 1 : is_taken(s->legs[i]) ? -1 : 0;
 	}
@@ -131,7 +149,7 @@ static bool pairs_in(const struct session *s, const struct conn *c)
 
 /*
  * A proxy accepts before it connects. A client that did not accept anything cannot be in one chain
- * twice.
+ * twice, nor in that of an earlier try.
  */
 static bool client_side_conflicts(const struct session *s, const struct conn *c)
 {
@@ -140,8 +158,8 @@ static bool client_side_conflicts(const struct session *s, const struct conn *c)
 	for (int i = 0; i < s->leg_count; i++) {
 		const struct conn *d = s->legs[i];
 
-		if (!conn_is_server_side(d) && is_taken(d) &&
-		    (same_process(c, d) || same_destination(c, d)))
+		if (!conn_is_server_side(d) &&
+		    (same_process(c, d) || same_destination(c, d) || !had_waiting(d, c)))
 			return true;
 	}
 	return false;
@@ -159,7 +177,7 @@ static bool server_side_conflicts(const struct session *s, const struct conn *c)
 		const struct conn *d = s->legs[i];
 
 		if (!conn_is_server_side(d))
-			has_loose_end |= !session_peer_leg(s, i);
+			has_loose_end |= !session_peer_leg(s, i) && had_waiting(d, c);
 		else if (is_taken(d) && (same_service(c, d) || same_process(c, d)))
 			return true;
 	}
