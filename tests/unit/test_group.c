@@ -442,6 +442,7 @@ static unsigned int checks_told(const unsigned int *gaps_ms, unsigned int count)
 	parts.owner.tgid = 7;
 	c.end->error = 111;
 	for (unsigned int i = 0; i < 90; i++) {
+		c.cookie = i + 1;
 		lines += !groups_hold_back(g, &c);
 		c.connect_ns += gaps_ms[i % count] * MS;
 	}

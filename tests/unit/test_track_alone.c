@@ -42,6 +42,54 @@ static void refuse(struct events *e, const struct side *s)
 	no_frames(ev_end(e, s))->established_ns = 0;
 }
 
+/* The n-th health check of a proxy that serves clients too. */
+static void fail_check(struct events *e, unsigned int n)
+{
+	struct side s = STACK.legs[UPSTREAM];
+
+	s.cookie += 100 + n;
+	s.local_port += n;
+	refuse(e, &s);
+	events_pass_ms(e, 1000);
+}
+
+/* Three lines until it is clear that they are regular; the latest of the others tells of them. */
+TEST(track_alone, health_checks_that_stop)
+{
+	const struct failing_check *check;
+	uint64_t latest_ns = 0;
+	struct session *s;
+	struct events *e;
+	struct track *t;
+
+	for (int flushed = 0; flushed < 2; flushed++) {
+		unsigned int told = 0;
+
+		e = events_new();
+		ev_open(e, &STACK.legs[ACCEPTED]);
+		for (unsigned int n = 0; n < 10; n++)
+			fail_check(e, n);
+		t = track_of(e);
+		for (; (s = next_end(t, e->now_ns + 2000 * MS, NULL)) != NULL; told++) {
+			latest_ns = s->ended_ns;
+			track_release(t, s);
+		}
+		CHECK_EQ(told, 3);
+		CHECK_EQ(track_conn_count(t), 2); /* the one that was accepted, and one that waits */
+		if (flushed)
+			track_flush(t);
+		s = next_end(t, e->now_ns + (flushed ? 0 : 61000) * MS, NULL);
+		REQUIRE(s);
+		CHECK(s->ended_ns > latest_ns + 6900 * MS);
+		check = groups_failing_check(track_groups(t), s->legs[0]);
+		CHECK(check && check->told_with == 6);
+		track_release(t, s);
+		CHECK(!next_end(t, UINT64_MAX, NULL));
+		track_free(t);
+		events_free(e);
+	}
+}
+
 static void receive_request(struct events *e)
 {
 	ev_open(e, &STACK.legs[ACCEPTED]);

@@ -219,25 +219,34 @@ static bool gaps_equal(uint64_t a, uint64_t b)
 	return a && b && 4 * a >= 3 * b && 4 * b >= 3 * a;
 }
 
-bool groups_hold_back(struct groups *g, const struct conn *c)
+static void tell_check(struct failing_check *check, uint64_t began_ns, uint32_t others)
+{
+	check->told_ns = began_ns;
+	check->told_with = others;
+	check->untold = 0;
+}
+
+struct failing_check *groups_hold_back(struct groups *g, const struct conn *c)
 {
 	struct failing_check *check = keyed_obtain(&g->checks, check_key(c));
 	uint64_t began_ns = attempt_began_ns(c), gap_ns;
 
 	if (!check || began_ns < check->last_ns)
-		return false;
+		return NULL;
+	if (check->untold && check->held_cookie == c->cookie) {
+		tell_check(check, began_ns, check->untold - 1);
+		return NULL;
+	}
 	gap_ns = check->last_ns ? began_ns - check->last_ns : 0;
 	check->regular = gaps_equal(gap_ns, check->gap_ns) ? check->regular + 1 : 0;
 	check->gap_ns = gap_ns;
 	check->last_ns = began_ns;
-	if (check->regular >= CHECK_GAPS && began_ns < check->told_ns + MINUTE_NS) {
+	if (check->regular >= CHECK_GAPS && began_ns < check->told_ns + CHECK_TOLD_EVERY_NS) {
 		check->untold++;
-		return true;
+		return check;
 	}
-	check->told_ns = began_ns;
-	check->told_with = check->untold;
-	check->untold = 0;
-	return false;
+	tell_check(check, began_ns, check->untold);
+	return NULL;
 }
 
 const struct failing_check *groups_failing_check(const struct groups *g, const struct conn *c)

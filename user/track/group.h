@@ -55,6 +55,7 @@ struct failing_check {
 	uint32_t regular; /* gaps in a row that were like the one before */
 	uint32_t untold; /* since told_ns */
 	uint32_t told_with; /* failures that the line of told_ns stands for, besides its own */
+	uint64_t held_cookie; /* of the latest untold one, which is told when no other follows */
 };
 
 struct groups {
@@ -100,10 +101,12 @@ const struct failed_connect *groups_failed_connect(const struct groups *g,
 const struct failed_connect *groups_failed_lately(const struct groups *g, uint32_t tgid,
 						  uint64_t ts_ns);
 /*
- * Counts the failed connection of a process that serves others, once. True: it is one of many like
- * it, and a line that stands for it is told once a minute.
+ * Counts the failed connection of a process that serves others. NULL: it is to be told. Otherwise it
+ * is one of many like it, of which one is told once a minute: the latest one, the caller's to
+ * remember as held_cookie, or the first one after that.
  */
-bool groups_hold_back(struct groups *g, const struct conn *c);
+struct failing_check *groups_hold_back(struct groups *g, const struct conn *c);
+#define CHECK_TOLD_EVERY_NS 60000000000ull
 /* What is known of failures like that one; NULL: nothing. */
 const struct failing_check *groups_failing_check(const struct groups *g, const struct conn *c);
 /* The session is reported, and what its gateway failed to reach with it. */

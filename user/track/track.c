@@ -223,6 +223,26 @@ static bool is_server_process(const struct track *t, const struct wst_task *task
 }
 
 /*
+ * The latest of the failures that are held back waits, to be told of all of them in case that they
+ * stop, or the run does: the one that waited until now is dropped.
+ */
+static bool is_held_back(struct track *t, struct session *s, const struct conn *c)
+{
+	struct failing_check *check = groups_hold_back(t->groups, c);
+	struct conn *before;
+
+	if (!check)
+		return false;
+	before = conn_table_find(&t->conns, check->held_cookie);
+	if (before && before != c && before->session)
+		track_drop_session(t, before->session);
+	check->held_cookie = c->cookie;
+	s->due_ns = check->told_ns + CHECK_TOLD_EVERY_NS;
+	session_table_schedule(&t->sessions, s); /* is in the heap: needs no memory */
+	return true;
+}
+
+/*
  * False: the session, due now, is put off or dropped. What a proxy could not reach is told as the
  * reason of its answer, and its health checks of a dead backend are told once for many.
  */
@@ -237,11 +257,11 @@ static bool stands_alone(struct track *t, struct session *s, uint64_t now_ns)
 		session_table_schedule(&t->sessions, s); /* is in the heap: needs no memory */
 		return false;
 	}
-	if (!groups_was_told(t->groups, c) &&
-	    !(is_server_process(t, c->owner) && groups_hold_back(t->groups, c)))
-		return true;
-	track_drop_session(t, s);
-	return false;
+	if (groups_was_told(t->groups, c)) {
+		track_drop_session(t, s);
+		return false;
+	}
+	return !is_server_process(t, c->owner) || !is_held_back(t, s, c);
 }
 
 struct report track_next(struct track *t, uint64_t now_ns)
