@@ -40,7 +40,7 @@ static __always_inline void on_listen(struct sock *sk)
 
 	if (note)
 		compat_keep_listener(sk, note);
-	tell_listener(sk, false);
+	tell_listener(sk, current_task(), false);
 }
 
 static __always_inline void on_connect(struct sock *sk)
@@ -219,7 +219,7 @@ int handle_inet_sock_set_state(u64 *ctx)
 	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0;
 	if (old_state == TCP_LISTEN && new_state == TCP_CLOSE)
-		tell_listener(sk, true);
+		tell_listener(sk, current_task(), true);
 	if (new_state == TCP_LISTEN) {
 		on_listen((void *)ctx[0]);
 	} else if (new_state == TCP_SYN_SENT) {

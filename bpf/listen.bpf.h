@@ -30,10 +30,11 @@ static __always_inline bool is_port_of_interest(const struct sock *sk)
 }
 
 /*
- * listen() and the close() of the last descriptor run in a process: `current` is the one that did
- * it.
+ * task: who did it. listen() and the close() of the last descriptor run in a process; at the start
+ * it is who holds the socket.
  */
-static __always_inline void tell_listener(const struct sock *sk, bool stopped)
+static __always_inline void tell_listener(const struct sock *sk, struct task_struct *task,
+					  bool stopped)
 {
 	u32 listeners = count_listener(sk, stopped ? -1 : 1);
 	struct wst_listen_event *event;
@@ -44,7 +45,7 @@ static __always_inline void tell_listener(const struct sock *sk, bool stopped)
 	if (!event)
 		return;
 	sock_tuple(sk, &event->tuple);
-	task_record(current_task(), &event->task);
+	task_record(task, &event->task);
 	event->h.tgid = event->task.tgid;
 	event->listeners = listeners;
 	event->flags = stopped ? WST_LISTEN_STOPPED : 0;

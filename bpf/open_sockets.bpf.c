@@ -60,7 +60,7 @@ int handle_open_sockets(struct bpf_iter__task_file *ctx)
 	if (state == TCP_LISTEN) {
 		note->flags = NOTE_LISTENER;
 		compat_keep_listener(sk, note);
-		count_listener(sk, 1);
+		tell_listener(sk, task, false);
 		return 0;
 	}
 	note->flags = NOTE_MIDSTREAM;

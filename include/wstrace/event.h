@@ -367,13 +367,13 @@ struct wst_front_event {
 };
 
 enum wst_listen_flag {
-	WST_LISTEN_STOPPED = 1 << 0, /* the socket was closed; clear: listen() was called */
+	WST_LISTEN_STOPPED = 1 << 0, /* the socket was closed; clear: it listens */
 };
 
 struct wst_listen_event {
 	struct wst_event h; /* no cookie: nothing follows a socket that listens */
 	struct wst_tuple tuple; /* local: as bound, all zero or ::ffff:0.0.0.0 for any; remote: zero */
-	struct wst_task task; /* who called listen(), or closed the socket */
+	struct wst_task task; /* who called listen() or closed the socket; at the start: who has it */
 	/* sockets that listen on that port in that namespace after this, as far as they were counted */
 	__u32 listeners;
 	__u32 flags; /* enum wst_listen_flag */

@@ -110,3 +110,31 @@ test_upgrade_tried_again() {
 	tracing && talk listen connect request response=401 c.read_head handshake c.text=5 "${BYE[@]}" &&
 		expect session_end '.close.clean' && expect_some '.cause.id == "upgrade.unauthorized"'
 }
+
+# Listens, and eight times a look at a server that is down.
+WATCHER='import os, socket, sys, time
+listener = socket.create_server(("198.18.0.1", int(sys.argv[1])))
+open(sys.argv[2], "w").close()
+while os.path.exists(sys.argv[2]):
+    time.sleep(0.02)
+for i in range(8):
+    with socket.socket() as s:
+        s.connect_ex(("198.18.0.2", int(sys.argv[1])))
+    time.sleep(0.3)
+'
+
+# Three lines until it is clear that they are regular, and one for the others.
+test_failing_checks_of_a_proxy_from_before_the_tracer() {
+	ip netns exec "$SERVER" /usr/bin/python3 -c "$WATCHER" "$PORT" "$WORK/ready" &
+	local watcher=$!
+	until [ -e "$WORK/ready" ]; do
+		kill -0 "$watcher" || return
+		sleep 0.02
+	done
+	tracing && rm "$WORK/ready" && wait "$watcher" && traced || return
+	jq -e -s 'map(select(.cause.id == "connect.refused")) | length == 4 and
+		(last.cause.evidence | any(.fact == "repeated" and (.detail | startswith("4 failures"))))' \
+		"$LINES" >/dev/null && return
+	jq -c '[.timestamp, .cause]' "$LINES"
+	return 1
+}
