@@ -3,6 +3,7 @@
 #include "compat.bpf.h"
 #include "end.bpf.h"
 #include "front.bpf.h"
+#include "held.bpf.h"
 #include "listen.bpf.h"
 #include "note.bpf.h"
 #include <bpf/bpf_tracing.h>
@@ -96,7 +97,7 @@ static __always_inline bool failed_without_handshake(struct sock *sk, struct not
 	if (!(note->flags & NOTE_CHAT_PORT) || !note->established_ns)
 		return false;
 	if (note->tls_alert[WST_IN] != 255 || note->tls_alert[WST_OUT] != 255)
-		return !(note->flags & NOTE_TLS_DATA);
+		return !(note->seen & SEEN_TLS_DATA);
 	if (!(note->flags & NOTE_PASSIVE) || BPF_CORE_READ(tp, bytes_sent))
 		return false;
 	if (!BPF_CORE_READ(sk, sk_socket) && !(note->flags & NOTE_FIN_OUT))
@@ -192,15 +193,15 @@ static __always_inline void on_change(struct sock *sk, int old_state, int new_st
 		return;
 	cookie = sock_cookie(sk, note);
 	stream = sock_stream(sk);
-	if (stream && note->flags & NOTE_ANNOUNCED && may_linger(sk, new_state))
+	if (stream && note->announced && may_linger(sk, new_state))
 		emit_closing(sk, note, stream, cookie);
 	by_process = note_close(sk, note, old_state, new_state);
 	note_state(note, new_state);
-	if (!(note->flags & NOTE_ANNOUNCED) &&
+	if (!note->announced &&
 	    (is_followed_front(note, cookie) ||
 	     (new_state == TCP_CLOSE && failed_without_handshake(sk, note, old_state))))
 		announce(sk, note, cookie);
-	if (!(note->flags & NOTE_ANNOUNCED))
+	if (!note->announced)
 		return;
 	if (new_state == TCP_CLOSE)
 		compat_tell_error(sk, note, cookie);
@@ -248,8 +249,8 @@ static __always_inline bool missed_failure(const struct sock *sk, const struct n
 {
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
 
-	if (note->flags & (NOTE_ANNOUNCED | NOTE_PASSIVE | NOTE_LISTENER) || note->established_ns ||
-	    !note->connect_ns)
+	if (note->flags & (NOTE_PASSIVE | NOTE_LISTENER) || note->announced ||
+	    note->established_ns || !note->connect_ns)
 		return false;
 	return is_chat_port(sock_remote_port(sk)) && BPF_CORE_READ(tp, total_retrans) &&
 	       !BPF_CORE_READ(tp, bytes_received);
@@ -264,17 +265,20 @@ int handle_tcp_destroy_sock(u64 *ctx)
 {
 	struct note *note = sock_note((void *)ctx[0]);
 	struct sock *sk = (struct sock *)ctx[0];
+	struct stream *stream;
 	u64 cookie;
 
 	if (!note)
 		return 0;
+	stream = sock_stream((void *)ctx[0]);
 	cookie = sock_cookie((void *)ctx[0], note);
 	if (note->flags & NOTE_ATTEMPT || missed_failure(sk, note))
 		announce(sk, note, cookie);
-	if (note->flags & NOTE_ANNOUNCED) {
+	if (note->announced) {
 		compat_tell_error(sk, note, cookie);
-		emit_last_end(sk, note, sock_stream((void *)ctx[0]), cookie);
+		emit_last_end(sk, note, stream, cookie);
 	}
+	forget_all_held(note, stream);
 	sock_forget((void *)ctx[0], note);
 	return 0;
 }
@@ -324,9 +328,7 @@ int handle_tcp_rcv_space_adjust(u64 *ctx)
 	if (note->owner.tgid == tgid)
 		return 0;
 	task_record(current_task(), &note->owner);
-	if (note->flags & NOTE_ANNOUNCED) {
-		note->flags &= ~NOTE_ANNOUNCED;
-		announce(sk, note, sock_cookie((void *)ctx[0], note));
-	}
+	if (note->announced)
+		tell_open(sk, note, sock_cookie((void *)ctx[0], note));
 	return 0;
 }

@@ -29,9 +29,9 @@ static __always_inline u32 tcp_flags(const struct sock *sk, const struct note *n
 		flags |= WST_TCP_NO_ROUTE;
 	else if (!note->established_ns && !sock_local_port(sk))
 		flags |= WST_TCP_NO_LOCAL_PORT;
-	if (note->flags & NOTE_TLS)
+	if (note->seen & SEEN_TLS)
 		flags |= WST_TCP_TLS;
-	if (note->flags & NOTE_TLS_DATA)
+	if (note->seen & SEEN_TLS_DATA)
 		flags |= WST_TCP_TLS_DATA;
 	return flags;
 }
@@ -132,14 +132,14 @@ static __always_inline void emit_end(const struct sock *sk, struct note *note,
 {
 	struct wst_end_event *event;
 
-	if (note->flags & NOTE_ENDED)
+	if (note->ended)
 		return;
 	event = reserve_event(WST_EV_END, sizeof(*event), cookie, note->owner.tgid);
 	if (!event)
 		return;
 	fill_end(sk, note, stream, event);
 	bpf_ringbuf_submit(event, 0);
-	note->flags |= NOTE_ENDED;
+	note->ended = 1;
 }
 
 /* The same when there will be no other chance: user space asks for those that were lost. */
@@ -149,7 +149,7 @@ static __always_inline void emit_last_end(const struct sock *sk, struct note *no
 	u64 now_ns;
 
 	emit_end(sk, note, stream, cookie);
-	if (note->flags & NOTE_ENDED)
+	if (note->ended)
 		return;
 	now_ns = bpf_ktime_get_boot_ns();
 	bpf_map_update_elem(&lost_ends, &cookie, &now_ns, BPF_ANY);

@@ -22,7 +22,7 @@ static __always_inline void note_tls_read(struct sock *sk, const struct note *no
 	u64 pid_tgid;
 
 	/* every read of every socket passes here */
-	if (!(note->flags & NOTE_TLS) || !(note->flags & NOTE_PASSIVE) ||
+	if (!(note->seen & SEEN_TLS) || !(note->flags & NOTE_PASSIVE) ||
 	    BPF_CORE_READ((struct tcp_sock *)sk, bytes_received) > FRONT_BYTES_MAX)
 		return;
 	pid_tgid = bpf_get_current_pid_tgid();
@@ -84,7 +84,7 @@ static __always_inline bool is_followed_front(const struct note *note, u64 cooki
 {
 	const struct front *front;
 
-	if (!(note->flags & NOTE_TLS) || !(note->flags & NOTE_PASSIVE))
+	if (!(note->seen & SEEN_TLS) || !(note->flags & NOTE_PASSIVE))
 		return false;
 	front = bpf_map_lookup_elem(&fronts, &cookie);
 	return front && front->followed;

@@ -24,9 +24,9 @@ static __always_inline void start_walk(struct ws_walk *w, struct note *note, int
 				       int deflate)
 {
 	ws_walk_start(w, note->scan.next_seq, from_client, deflate);
-	if (note->flags & NOTE_HELD)
+	if (note->seen & SEEN_HELD)
 		ws_walk_expect_held(w, note->held_end);
-	note->flags &= ~NOTE_HELD;
+	note->seen &= ~SEEN_HELD;
 }
 
 /*
@@ -50,8 +50,8 @@ static __always_inline void request_complete(struct __sk_buff *skb, struct bpf_s
 		start_walk(&stream->walk[WST_IN], note, 1, 0);
 	if (direction == WST_IN && !note->established_ns)
 		note->established_ns = bpf_ktime_get_boot_ns(); /* it came with the SYN (RFC 7413) */
-	note->flags &= ~NOTE_ASKED_OUT;
-	note->flags |= NOTE_WS_REQUEST | (direction == WST_OUT ? NOTE_ASKED_OUT : 0);
+	note->seen &= ~SEEN_ASKED_OUT;
+	note->seen |= SEEN_WS_REQUEST | (direction == WST_OUT ? SEEN_ASKED_OUT : 0);
 	announce(ksk, note, packet_cookie(skb, sk));
 	emit_front(ksk, note, packet_cookie(skb, sk));
 }
@@ -81,8 +81,8 @@ __noinline int request_missed(struct __sk_buff *skb)
 		ws_walk_start(&stream->walk[WST_IN], received, 1, 0);
 	else
 		ws_walk_start(&stream->walk[WST_OUT], sent, 1, 0);
-	note->flags &= ~NOTE_ASKED_OUT;
-	note->flags |= NOTE_WS_REQUEST | (note->scan.direction == WST_IN ? NOTE_ASKED_OUT : 0);
+	note->seen &= ~SEEN_ASKED_OUT;
+	note->seen |= SEEN_WS_REQUEST | (note->scan.direction == WST_IN ? SEEN_ASKED_OUT : 0);
 	announce(ksk, note, packet_cookie(skb, sk));
 	return 0;
 }
@@ -112,7 +112,7 @@ static __always_inline bool response_complete(struct bpf_sock *sk, struct note *
 			note->answers_ahead--;
 		return false;
 	}
-	note->flags &= ~NOTE_WS_REQUEST;
+	note->seen &= ~SEEN_WS_REQUEST;
 	if (note->scan.direction == WST_OUT) {
 		if (status == 101)
 			start_walk(&stream->walk[WST_OUT], note, 0, deflate);
@@ -160,7 +160,7 @@ static __always_inline void scan_segment(struct __sk_buff *skb, struct bpf_sock 
 	ours = note->scan.marks & HTTP_MARK_WEBSOCKET;
 	if (request && end && ours)
 		request_complete(skb, sk, note);
-	if (!request && end && ours && note->scan.status == 101 && !(note->flags & NOTE_WS_REQUEST))
+	if (!request && end && ours && note->scan.status == 101 && !(note->seen & SEEN_WS_REQUEST))
 		request_missed(skb);
 	if (!request)
 		ours = end ? response_complete(sk, note) : !is_other_answer(note);
@@ -192,11 +192,11 @@ static __always_inline void continue_head(struct __sk_buff *skb, struct bpf_sock
 static __always_inline void note_tls(struct note *note, const struct packet *p, const u8 *bytes)
 {
 	if (bytes[0] == TLS_HANDSHAKE)
-		note->flags |= NOTE_TLS;
-	if (!(note->flags & NOTE_TLS))
+		note->seen |= SEEN_TLS;
+	if (!(note->seen & SEEN_TLS))
 		return;
 	if (bytes[0] == TLS_DATA)
-		note->flags |= NOTE_TLS_DATA | NOTE_NOT_HTTP;
+		note->seen |= SEEN_TLS_DATA | SEEN_NOT_HTTP;
 	/* type, version, length 2, level, description */
 	if (bytes[0] == TLS_ALERT && p->len == 7 && bytes[3] == 0 && bytes[4] == 2)
 		note->tls_alert[p->direction & 1] = bytes[6];
@@ -222,16 +222,16 @@ static __always_inline void note_first_bytes(struct note *note, u8 direction, co
 	bool odd = bytes[0] < 'A' || bytes[0] > 'Z' || (n > 2 && is_prefix(bytes, n, "PRI", 3));
 	bool request = direction == (note->flags & NOTE_PASSIVE ? WST_IN : WST_OUT);
 
-	if (note->flags & NOTE_HTTP_SEEN)
+	if (note->seen & SEEN_HTTP)
 		return;
 	if (note->odd && !request)
 		odd = !is_prefix(bytes, n, "HTTP/1.", 7);
 	if (!odd)
-		note->flags |= NOTE_HTTP_SEEN;
+		note->seen |= SEEN_HTTP;
 	else if (request && note->odd < ODD_MAX)
 		note->odd++;
 	else
-		note->flags |= NOTE_NOT_HTTP;
+		note->seen |= SEEN_NOT_HTTP;
 }
 
 /*
@@ -242,7 +242,7 @@ static __always_inline void note_first_bytes(struct note *note, u8 direction, co
 static __always_inline int begin_head(struct __sk_buff *skb, struct bpf_sock *sk, struct note *note,
 				      const struct packet *p)
 {
-	bool answer = note->flags & NOTE_WS_REQUEST, head;
+	bool answer = note->seen & SEEN_WS_REQUEST, head;
 	u8 bytes[16] = {};
 	u32 n = p->len > 12 ? 12 : p->len;
 
@@ -255,7 +255,7 @@ static __always_inline int begin_head(struct __sk_buff *skb, struct bpf_sock *sk
 	if (!head && !answer)
 		head = answer = is_switching(bytes, n);
 	if (head) {
-		note->flags |= NOTE_HTTP_SEEN;
+		note->seen |= SEEN_HTTP;
 		http_scan_start(&note->scan, p->seq, p->direction);
 		note->scan.marks = answer ? HTTP_MARK_ANSWER : 0;
 		scan_segment(skb, sk, note, p, !answer);
@@ -293,15 +293,15 @@ static __always_inline u32 plain_request_bytes(struct note *note, const struct p
 /* A proxy may end TLS here: what it connects to for this client, and the end, are still to come. */
 static __always_inline bool may_be_front(const struct note *note)
 {
-	return note->flags & NOTE_TLS && note->flags & NOTE_PASSIVE;
+	return note->seen & SEEN_TLS && note->flags & NOTE_PASSIVE;
 }
 
 /* Without its note the socket costs nothing but the question for it. */
 static __always_inline bool is_of_no_interest(const struct note *note)
 {
 	return (note->established_ns || note->flags & NOTE_MIDSTREAM) &&
-	       note->flags & NOTE_NOT_HTTP && !may_be_front(note) &&
-	       !(note->flags & (NOTE_CHAT_PORT | NOTE_ANNOUNCED | NOTE_LISTENER));
+	       note->seen & SEEN_NOT_HTTP && !may_be_front(note) &&
+	       !(note->flags & (NOTE_CHAT_PORT | NOTE_LISTENER)) && !note->announced;
 }
 
 __noinline int read_segment(struct __sk_buff *skb, u32 direction, u32 offset, u32 seq, u32 len)

@@ -19,16 +19,16 @@
 /* Whether the next head is due in this direction: requests come from who connected. */
 static __always_inline bool is_awaited(const struct note *note, u32 direction)
 {
-	u32 asked = note->flags & NOTE_ASKED_OUT ? WST_OUT : WST_IN;
+	u32 asked = note->seen & SEEN_ASKED_OUT ? WST_OUT : WST_IN;
 
-	if (note->flags & NOTE_WS_REQUEST)
+	if (note->seen & SEEN_WS_REQUEST)
 		return direction != asked;
 	return direction == (note->flags & NOTE_PASSIVE ? WST_IN : WST_OUT);
 }
 
 static __always_inline bool is_placed(const struct note *note, u32 direction)
 {
-	return note->flags & (direction ? NOTE_PLACED_OUT : NOTE_PLACED_IN);
+	return note->seen & (direction ? SEEN_PLACED_OUT : SEEN_PLACED_IN);
 }
 
 /* Where the stream begins: every byte that TCP has received came after the SYN. */
@@ -45,7 +45,7 @@ static __always_inline u32 first_seq(struct bpf_sock *sk, const struct note *not
 static __always_inline void place(struct note *note, u32 direction, u32 seq)
 {
 	note->next_seq[direction & 1] = seq;
-	note->flags |= direction ? NOTE_PLACED_OUT : NOTE_PLACED_IN;
+	note->seen |= direction ? SEEN_PLACED_OUT : SEEN_PLACED_IN;
 }
 
 /* A request may come behind a preamble, or behind other requests. */
@@ -75,11 +75,11 @@ __noinline int read_held_line(struct __sk_buff *skb, u32 direction)
 
 	direction &= 1;
 	/* without the flag the frames have begun, and what is held is the walker's */
-	if (!note || !(note->flags & NOTE_HELD))
+	if (!note || !(note->seen & SEEN_HELD))
 		return 0;
 	next = note->next_seq[direction];
 	if (!ws_seq_before(next, note->held_end)) {
-		note->flags &= ~NOTE_HELD;
+		note->seen &= ~SEEN_HELD;
 		return 0;
 	}
 	tp = bpf_tcp_sock(sk);
@@ -90,8 +90,8 @@ __noinline int read_held_line(struct __sk_buff *skb, u32 direction)
 	if (n > 0) {
 		note->next_seq[direction] = next + n;
 		read_all(skb, direction, FROM_HELD, next, n);
-		if (note->flags & NOTE_HELD && !ws_cell_offset(next + n))
-			forget_held(skb, held_way(direction, 0), next, next + n);
+		if (note->seen & SEEN_HELD && !ws_cell_offset(next + n))
+			forget_held(note->flow, held_way(direction, 0), next, next + n);
 		return 1;
 	}
 	if (direction == WST_OUT || !ws_seq_before(next, arrived))
@@ -153,9 +153,9 @@ __noinline int meet_socket(struct __sk_buff *skb)
 
 static __always_inline void expect_held(struct note *note, u32 end)
 {
-	if (!(note->flags & NOTE_HELD) || ws_seq_before(note->held_end, end))
+	if (!(note->seen & SEEN_HELD) || ws_seq_before(note->held_end, end))
 		note->held_end = end;
-	note->flags |= NOTE_HELD;
+	note->seen |= SEEN_HELD;
 }
 
 __noinline int find_early_head(struct __sk_buff *skb)
@@ -195,14 +195,14 @@ __noinline int read_head(struct __sk_buff *skb, u32 direction, u32 offset, u32 s
 	}
 	if (ws_seq_before(next, seq)) {
 		if (end - next <=
-		    (note->flags & NOTE_WS_REQUEST ? BEHIND_ANSWER : WST_HTTP_HEAD_BYTES))
+		    (note->seen & SEEN_WS_REQUEST ? BEHIND_ANSWER : WST_HTTP_HEAD_BYTES))
 			hold_segment(skb, held_way(direction, 0), offset, seq, len);
 		expect_held(note, end);
 	} else if (ws_seq_before(next, end)) {
 		place(note, direction, end);
-		if (!(note->flags & NOTE_WS_REQUEST))
+		if (!(note->seen & SEEN_WS_REQUEST))
 			note->answers_ahead = 0;
 		read_all(skb, direction, offset + (next - seq), next, end - next);
 	}
-	return note->flags & NOTE_HELD ? 1 : 0;
+	return note->seen & SEEN_HELD ? 1 : 0;
 }

@@ -111,10 +111,10 @@ __noinline int held_run(struct __sk_buff *skb, u32 way, u32 seq)
 	return cell ? ws_cell_run(cell, ws_cell_offset(seq)) : 0;
 }
 
-__noinline int forget_held(struct __sk_buff *skb, u32 way, u32 from, u32 to)
+__noinline int forget_held(u64 flow, u32 way, u32 from, u32 to)
 {
 	u32 cells = ws_cell_number(to - 1 - from + ws_cell_offset(from)) + 1, i;
-	struct held_key key = held_key(skb, way, from);
+	struct held_key key = { flow, ws_cell_number(from), way };
 
 	if (from == to)
 		return 0;
@@ -187,6 +187,6 @@ __noinline int walk_held(struct __sk_buff *skb, u32 direction)
 		return 0;
 	lost = ws_walk_settle(w, arrived);
 	if (!(w->options & WS_WALK_HELD))
-		forget_held(skb, way, w->held_seq, w->seen_seq);
+		forget_held(held_flow(skb), way, w->held_seq, w->seen_seq);
 	return lost;
 }

@@ -20,19 +20,25 @@ static __always_inline u32 held_way(u32 direction, u32 hole)
 int hold_segment(struct __sk_buff *skb, u32 way, u32 offset, u32 seq, u32 len);
 /* How many bytes are held from seq on without a gap, 64 at most; they lie in one cell. */
 int held_run(struct __sk_buff *skb, u32 way, u32 seq);
-/* What is held of [from, to) is of no use any more. */
-int forget_held(struct __sk_buff *skb, u32 way, u32 from, u32 to);
+/* What is held of [from, to) is of no use any more. flow: note.flow */
+int forget_held(u64 flow, u32 way, u32 from, u32 to);
 /*
  * Whose bytes the packet has: the same for the listener that a first one meets and for the socket.
  * To be called before anything that is held is asked for.
  */
 u64 find_flow(struct __sk_buff *skb);
 
-static __always_inline struct held_key held_key(struct __sk_buff *skb, u32 way, u32 seq)
+static __always_inline u64 held_flow(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = packet_sock(skb);
 	const struct note *note = sk ? packet_note(sk) : NULL;
-	struct held_key key = { note ? note->flow : 0, ws_cell_number(seq), way };
+
+	return note ? note->flow : 0;
+}
+
+static __always_inline struct held_key held_key(struct __sk_buff *skb, u32 way, u32 seq)
+{
+	struct held_key key = { held_flow(skb), ws_cell_number(seq), way };
 
 	return key;
 }
@@ -78,6 +84,23 @@ static __always_inline bool is_prefix(const u8 *bytes, u32 n, const char *word, 
 static __always_inline u32 further(u32 offset, u32 n)
 {
 	return offset == FROM_HELD ? offset : offset + n;
+}
+
+static __always_inline void forget_way(u64 flow, const struct ws_walk *w, u32 direction)
+{
+	if (w->options & WS_WALK_HELD)
+		forget_held(flow, held_way(direction, w->hole), w->held_seq, w->seen_seq);
+}
+
+/* The hole was never filled: what overtook it is payload, and is not to lie around. */
+static __always_inline void forget_all_held(const struct note *note, const struct stream *stream)
+{
+	if (note->seen & SEEN_HELD) /* what goes out does so in order */
+		forget_held(note->flow, held_way(WST_IN, 0), note->next_seq[WST_IN], note->held_end);
+	if (!stream)
+		return;
+	forget_way(note->flow, &stream->walk[WST_IN], WST_IN);
+	forget_way(note->flow, &stream->walk[WST_OUT], WST_OUT);
 }
 
 #endif

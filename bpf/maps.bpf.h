@@ -27,28 +27,34 @@ extern const volatile bool targ_drop_reason;
 extern const volatile bool targ_sock_helpers;
 extern const volatile bool targ_error_report;
 
-enum note_flag {
-	NOTE_LISTENER = 1 << 0,
-	NOTE_PASSIVE = 1 << 1,
-	NOTE_INHERITED = 1 << 2, /* owner is the listener's */
-	NOTE_MIDSTREAM = 1 << 3,
-	NOTE_CHAT_PORT = 1 << 4,
-	NOTE_ANNOUNCED = 1 << 5, /* WST_EV_OPEN was sent: the socket is followed */
-	NOTE_NOT_HTTP = 1 << 6, /* first bytes were something else */
-	NOTE_TLS = 1 << 7,
-	NOTE_TLS_DATA = 1 << 8,
-	NOTE_ENDED = 1 << 9, /* WST_EV_END was sent */
-	NOTE_FIN_OUT = 1 << 10, /* the local side closed */
-	NOTE_FIN_IN = 1 << 11, /* the peer closed */
-	NOTE_FIN_OUT_FIRST = 1 << 12,
-	NOTE_WS_REQUEST = 1 << 13, /* a WebSocket request is complete, its answer is due */
-	NOTE_HTTP_SEEN = 1 << 14, /* began like HTTP */
-	NOTE_ATTEMPT = 1 << 15, /* connect() was called, no SYN was sent yet; attempt is valid */
-	NOTE_ERROR_TOLD = 1 << 16, /* only where the kernel does not report errors, see compat.bpf.h */
-	NOTE_ASKED_OUT = 1 << 17, /* the WebSocket request went out */
-	NOTE_PLACED_IN = 1 << 18, /* next_seq[WST_IN] is known */
-	NOTE_PLACED_OUT = 1 << 19,
-	NOTE_HELD = 1 << 20, /* bytes up to held_end overtook a hole where a head is due */
+/*
+ * Packets pass without the lock of their socket, on any CPU, and to set a bit is to write the whole
+ * word: what they set and what the changes of the socket set must not share one.
+ */
+enum note_flag { /* set under the lock, or before there is a second CPU */
+		 NOTE_LISTENER = 1 << 0,
+		 NOTE_PASSIVE = 1 << 1,
+		 NOTE_INHERITED = 1 << 2, /* owner is the listener's */
+		 NOTE_MIDSTREAM = 1 << 3,
+		 NOTE_CHAT_PORT = 1 << 4,
+		 NOTE_FIN_OUT = 1 << 5, /* the local side closed */
+		 NOTE_FIN_IN = 1 << 6, /* the peer closed */
+		 NOTE_FIN_OUT_FIRST = 1 << 7,
+		 NOTE_ATTEMPT = 1 << 8, /* connect() was called, no SYN was sent yet; attempt is valid */
+		 NOTE_ERROR_TOLD = 1
+				   << 9, /* only where the kernel does not report errors, see compat.bpf.h */
+};
+
+enum seen_flag { /* set by packets */
+		 SEEN_NOT_HTTP = 1 << 0, /* first bytes were something else */
+		 SEEN_HTTP = 1 << 1, /* began like HTTP */
+		 SEEN_TLS = 1 << 2,
+		 SEEN_TLS_DATA = 1 << 3,
+		 SEEN_WS_REQUEST = 1 << 4, /* a WebSocket request is complete, its answer is due */
+		 SEEN_ASKED_OUT = 1 << 5, /* the WebSocket request went out */
+		 SEEN_PLACED_IN = 1 << 6, /* next_seq[WST_IN] is known */
+		 SEEN_PLACED_OUT = 1 << 7,
+		 SEEN_HELD = 1 << 8, /* bytes up to held_end overtook a hole where a head is due */
 };
 
 /* Where a connect() under way goes. */
@@ -70,10 +76,13 @@ struct note {
 		struct attempt attempt;
 	};
 	u32 flags; /* enum note_flag */
+	u32 seen; /* enum seen_flag */
 	u32 syn_retransmits;
 	u8 tls_alert[2]; /* 255: none */
 	u8 state_count;
 	u8 states[WST_STATE_HISTORY];
+	u8 announced; /* with WST_EV_OPEN: the socket is followed */
+	u8 ended; /* WST_EV_END was sent */
 	u8 odd; /* segments in the direction of requests that do not begin like HTTP */
 	u32 next_seq[2]; /* while heads are looked for: of the next byte, by direction */
 	u32 held_end;

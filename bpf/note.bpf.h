@@ -8,6 +8,9 @@
 static __always_inline void note_reset(struct note *note, u32 flags)
 {
 	note->flags = flags;
+	note->seen = 0;
+	note->announced = 0;
+	note->ended = 0;
 	note->connect_ns = 0;
 	note->established_ns = 0;
 	note->syn_retransmits = 0;

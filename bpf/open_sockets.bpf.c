@@ -20,8 +20,7 @@ static __always_inline void join_stream(struct sock *sk, struct note *note)
 
 static __always_inline bool was_met_by_packet(const struct note *note)
 {
-	return note->flags & NOTE_MIDSTREAM && note->flags & NOTE_CHAT_PORT &&
-	       !(note->flags & NOTE_ANNOUNCED);
+	return note->flags & NOTE_MIDSTREAM && note->flags & NOTE_CHAT_PORT && !note->announced;
 }
 
 SEC("iter/task_file")

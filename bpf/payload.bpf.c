@@ -219,7 +219,7 @@ static __always_inline bool wants_head(const struct stream *stream, u8 direction
 
 static __always_inline bool may_hold_head(const struct note *note)
 {
-	return note && !(note->flags & NOTE_NOT_HTTP);
+	return note && !(note->seen & SEEN_NOT_HTTP);
 }
 
 static __always_inline void read_held(struct __sk_buff *skb, u32 direction)
@@ -269,9 +269,8 @@ static __always_inline void note_segment(struct __sk_buff *skb, struct stream *s
  */
 static __always_inline void look_for_early_head(struct __sk_buff *skb, const struct note *note)
 {
-	if (note &&
-	    (note->flags & (NOTE_PASSIVE | NOTE_PLACED_IN | NOTE_MIDSTREAM)) == NOTE_PASSIVE &&
-	    find_early_head(skb))
+	if (note && (note->flags & (NOTE_PASSIVE | NOTE_MIDSTREAM)) == NOTE_PASSIVE &&
+	    !(note->seen & SEEN_PLACED_IN) && find_early_head(skb))
 		read_held(skb, WST_IN);
 }
 

@@ -42,7 +42,7 @@ int handle_tcp_send_reset(u64 *ctx)
 	if (!ctx[0] || !is_full_socket(sk))
 		return 0;
 	note = sock_note((void *)ctx[0]);
-	if (!note || !(note->flags & NOTE_ANNOUNCED))
+	if (!note || !note->announced)
 		return 0;
 	emit_reset(sk, sock_cookie((void *)ctx[0], note), WST_OUT, compat_reset_reason(ctx),
 		   !ctx[1]);
@@ -63,7 +63,7 @@ int handle_tcp_receive_reset(u64 *ctx)
 	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT &&
 	    is_chat_port(sock_remote_port(sk)))
 		announce(sk, note, cookie);
-	if (note->flags & NOTE_ANNOUNCED)
+	if (note->announced)
 		emit_reset(sk, cookie, WST_IN, WST_REASON_NONE, false);
 	return 0;
 }
@@ -82,7 +82,7 @@ int handle_inet_sk_error_report(u64 *ctx)
 	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT &&
 	    is_chat_port(sock_remote_port(sk)))
 		announce(sk, note, sock_cookie((void *)ctx[0], note));
-	if (note->flags & NOTE_ANNOUNCED && BPF_CORE_READ(sk, sk_err))
+	if (note->announced && BPF_CORE_READ(sk, sk_err))
 		emit_error(sk, sock_cookie((void *)ctx[0], note));
 	return 0;
 }

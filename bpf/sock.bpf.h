@@ -129,15 +129,18 @@ static __always_inline u32 note_open_flags(const struct note *note)
 }
 
 /*
- * Tells user space of the socket, once: from here on it is followed. sk may be any struct sock that
- * CO-RE reads can follow.
+ * Tells user space of the socket, or that its owner is another one. sk may be any struct sock that
+ * CO-RE reads can follow. When there is no room for the record, what comes later is told all the
+ * same, and the last one has all that this one has.
  */
-static __always_inline void announce(const struct sock *sk, struct note *note, u64 cookie)
+static __always_inline void tell_open(const struct sock *sk, struct note *note, u64 cookie)
 {
 	struct wst_open_event *event;
 
-	if (note->flags & NOTE_ANNOUNCED || (targ_self_tgid && note->owner.tgid == targ_self_tgid))
-		return;
+	note->announced = 1;
+	follow_owner(&note->owner);
+	if (note->flags & NOTE_PASSIVE)
+		follow_port(sock_local_port(sk));
 	event = reserve_event(WST_EV_OPEN, sizeof(*event), cookie, note->owner.tgid);
 	if (!event)
 		return;
@@ -148,10 +151,13 @@ static __always_inline void announce(const struct sock *sk, struct note *note, u
 	event->flags = note_open_flags(note);
 	event->syn_retransmits = note->syn_retransmits;
 	bpf_ringbuf_submit(event, 0);
-	note->flags |= NOTE_ANNOUNCED;
-	follow_owner(&note->owner);
-	if (note->flags & NOTE_PASSIVE)
-		follow_port(sock_local_port(sk));
+}
+
+/* Once: from here on the socket is followed. */
+static __always_inline void announce(const struct sock *sk, struct note *note, u64 cookie)
+{
+	if (!note->announced && !(targ_self_tgid && note->owner.tgid == targ_self_tgid))
+		tell_open(sk, note, cookie);
 }
 
 #endif

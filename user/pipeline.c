@@ -288,6 +288,11 @@ size_t pipeline_conn_count(const struct pipeline *p)
 	return track_conn_count(p->track);
 }
 
+size_t pipeline_session_count(const struct pipeline *p)
+{
+	return track_session_count(p->track);
+}
+
 const struct pipeline_stats *pipeline_stats(const struct pipeline *p)
 {
 	return &p->stats;

@@ -53,6 +53,8 @@ uint64_t pipeline_next_due_ns(const struct pipeline *p);
 size_t pipeline_open_sockets(const struct pipeline *p, uint64_t *ret_cookies, size_t max);
 /* Sockets that are followed now. */
 size_t pipeline_conn_count(const struct pipeline *p);
+/* Sessions that were told open, and whose end was not told. */
+size_t pipeline_session_count(const struct pipeline *p);
 const struct pipeline_stats *pipeline_stats(const struct pipeline *p);
 
 #endif

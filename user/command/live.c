@@ -62,8 +62,9 @@ static void say_summary(const struct pipeline *pipeline, const uint64_t *losses)
 {
 	const struct pipeline_stats *stats = pipeline_stats(pipeline);
 
-	message("sessions: %" PRIu64 " opened, %" PRIu64 " ended, %" PRIu64 " failed to open",
-		stats->opened, stats->ended, stats->failed);
+	message("sessions: %" PRIu64 " opened, %" PRIu64 " ended, %zu still open, %" PRIu64
+		" failed to open",
+		stats->opened, stats->ended, pipeline_session_count(pipeline), stats->failed);
 	for (unsigned int site = 0; site < WST_LOSS_SITES; site++)
 		if (losses[site])
 			message("lost: %" PRIu64 " x %s", losses[site], loss_sites[site]);

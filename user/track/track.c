@@ -384,6 +384,15 @@ size_t track_conn_count(const struct track *t)
 	return t->conns.count;
 }
 
+size_t track_session_count(const struct track *t)
+{
+	size_t count = 0;
+
+	for (const struct session *s = t->sessions.oldest; s; s = s->newer)
+		count += s->open_reported && !s->ended_reported;
+	return count;
+}
+
 uint64_t track_evicted(const struct track *t)
 {
 	return t->evicted;

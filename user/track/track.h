@@ -91,6 +91,8 @@ const char *track_reason_name(const struct track *t, uint32_t kind, uint32_t val
 /* Cookies of the sockets whose end has not come, max at most; returns how many. */
 size_t track_open_sockets(const struct track *t, uint64_t *ret_cookies, size_t max);
 size_t track_conn_count(const struct track *t);
+/* Sessions that were reported open, and whose end was not. */
+size_t track_session_count(const struct track *t);
 /* Sockets dropped for lack of room, with what was known of them. */
 uint64_t track_evicted(const struct track *t);
 /* Texts of handshakes, and owners, that found no room. */
