@@ -100,6 +100,20 @@ talk_on() {
 	wait "$talking"
 }
 
+# entries_of MAP: sets $entries to how many entries that map of the tracer has.
+entries_of() {
+	local id
+	sed -n 's/^map_id:[[:space:]]*//p' "/proc/$tracer"/fdinfo/* | sort -un >"$WORK/maps"
+	while read -r id; do
+		if [ "$(bpftool -j map show id "$id" | jq -r .name)" = "$1" ]; then
+			entries=$(bpftool -j map dump id "$id" | jq length)
+			echo "$1: $entries entries"
+			return
+		fi
+	done <"$WORK/maps"
+	return 1
+}
+
 # pid ROLE: of a process that the peer named (client, server, worker, helper).
 pid() {
 	sed -n "s/^$1=//p" "$WORK/peer" | tail -n 1

@@ -14,7 +14,8 @@ c.STEP is done by the client, s.STEP by the server, which is another process. A 
     X.hold ... X.flush          what lies between goes out in one call
     X.hold ... X.file           the same, from a file by sendfile(); X.zerocopy, X.uring_send
     X.cut=1,2,3                 the next call is cut into segments of these sizes
-    c.segments=0-10,5-20,20-    (wire only) held bytes as segments
+    c.segments=0-10,5-20,20-    (wire only) held bytes as segments; c.hole: the same, and what follows
+                                comes behind the first one; c.fill=SIZE fills the hole
     c.parallel=SIZE             (wire only) held bytes in segments of that size, from two CPUs at once
     s.worker  s.pass  s.hand_over   another process goes on in the server's place; after the last one the first exits
     kill=SIGNAL                 the client kills the server
@@ -243,9 +244,11 @@ class Play:
 
     def do(self, step):
         name, _, argument = step.partition("=")
-        if name == "c.segments":
+        if name in ("c.segments", "c.hole"):
             data, self.c.held = self.c.held, None
-            self.wire.segments(data, argument)
+            self.wire.segments(data, argument, name == "c.hole")
+        elif name == "c.fill":
+            self.wire.fill(int(argument))
         elif name == "c.parallel":
             data, self.c.held = self.c.held, None
             self.wire.parallel(data, int(argument))

@@ -15,6 +15,7 @@ cd "$(dirname "$0")/../.." || exit
 . tests/bpf/test_end.sh
 . tests/bpf/test_sockets.sh
 . tests/bpf/test_hostile.sh
+. tests/bpf/test_limits.sh
 
 if [ "$(id -u)" -ne 0 ]; then
 	echo "tests/bpf needs root" >&2

@@ -93,6 +93,19 @@ test_out_of_order_header() {
 			.legs[0].websocket.frames_in == 8'
 }
 
+# Their hole is never filled: then they are held until the socket is gone, and no longer.
+test_held_bytes_go_with_their_socket() {
+	tracing && talk_until_sync wire "${WIRE_HELLO[@]}" c.hold c.text=10 c.text=2000 c.text=3000 c.hole=0-10,30- sync \
+		c.reset s.eof s.end || return
+	entries_of held && [ "$entries" -ge 9 ] && talk_on && sleep 0.1 && entries_of held && [ "$entries" -eq 0 ] &&
+		expect_cause session.peer_reset '.legs[0].websocket | .synchronised and .frames_in == 1'
+}
+
+test_held_bytes_of_a_head_go_with_their_socket() {
+	tracing && talk_until_sync wire c.hold request c.hole=0-10,30- sync c.reset s.eof s.end || return
+	entries_of held && [ "$entries" -ge 1 ] && talk_on && sleep 0.1 && entries_of held && [ "$entries" -eq 0 ]
+}
+
 ONE_FRAME='.close.from_client.code == 1000 and .session.path == "/chat" and .legs[0].websocket.synchronised and
 	.legs[0].websocket.frames_in'
 

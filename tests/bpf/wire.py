@@ -49,6 +49,7 @@ class Wire:
         self.silent = False
         self.received = b""
         self.finished = False
+        self.missing = b""  # what is sent of it has not arrived
 
     def packet(self, flags, seq, payload=b""):
         source, target = socket.inet_aton(OUTSIDE), socket.inet_aton(INSIDE)
@@ -110,13 +111,21 @@ class Wire:
             self.next = (self.next + len(part)) & 0xFFFFFFFF
         time.sleep(0.01)
 
-    def segments(self, data, ranges):
-        """Sends ranges of data, "0-10,5-20,20-", in this order."""
+    def segments(self, data, ranges, hole=False):
+        """Sends ranges of data, "0-10,5-20,20-", in this order. hole: what follows comes behind the first one."""
         for first, last in (r.split("-") for r in ranges.split(",")):
             first, last = int(first), int(last or len(data))
             self.packet(PSH | ACK, self.next + first, data[first:last])
             time.sleep(0.01)
-        self.next = (self.next + len(data)) & 0xFFFFFFFF
+        arrived = int(ranges.split(",")[0].split("-")[1]) if hole else len(data)
+        self.next = (self.next + arrived) & 0xFFFFFFFF
+        self.missing = data[arrived:]
+
+    def fill(self, size):
+        """Fills the hole, which is that large; what is behind it has come already."""
+        self.packet(PSH | ACK, self.next, self.missing[:size])
+        self.next = (self.next + len(self.missing)) & 0xFFFFFFFF
+        time.sleep(0.01)
 
     def parallel(self, data, size):
         """Sends segments of that size from two CPUs at once, every other one from each."""

@@ -37,6 +37,16 @@ test_kernel_forgets_sockets() {
 	expect session_end .close.clean
 }
 
+# Where those maps are, they may be full: then that is said, and those who are in already are followed on.
+test_kernel_has_no_room_for_sockets() {
+	if kernel_knows bpf_get_socket_ptr_cookie; then skip "the kernel keeps the facts with the sockets"; fi
+	tracing && talk_until_sync "${OPEN[@]}" sync "${BYE[@]}" || return
+	tests/bpf/fill_map.py "$tracer" notes_by_address
+	(exec 3<>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null
+	talk_on && expect session_end '.close.clean and (.legs | length) == 2' &&
+		expect_some '.event.name == "agent" and (.message | contains("sockets (no storage)"))'
+}
+
 # One line says what is missing, and that is all.
 test_kernel_without_types() {
 	local status=0
