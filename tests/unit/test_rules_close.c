@@ -146,6 +146,61 @@ TEST(rules_close, frame_made_by_the_proxy)
 	story_done(&st);
 }
 
+/* The client's connection just ended, and mitmproxy makes Close 1000 of that for its server. */
+TEST(rules_close, frame_made_in_the_name_of_the_client)
+{
+	static const struct {
+		bool cut; /* nobody closed it: the path did */
+		const char *cause;
+		enum initiator by;
+	} rows[] = { { false, "session.closed_without_close_frame", BY_CLIENT },
+		     { true, "session.keepalive_timeout", BY_NETWORK } };
+	struct story st;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		test_note("%s", rows[i].cause);
+		story_begin(&st, STORY_PROXIED);
+		story_close_frame(&st, true, 1000, "");
+		story_close_frame(&st, false, 1000, "");
+		for (int leg = 0; leg < 2; leg++)
+			memset(st.conns[leg].frames->close, 0, sizeof(st.conns[leg].frames->close));
+		for (int leg = 2; leg < 4; leg++)
+			for (int d = 0; d < 2; d++)
+				st.conns[leg].frames->close[d].ts_ns = STORY_END_NS + STORY_MS;
+		if (rows[i].cut)
+			story_timeout(&st, STORY_PROXY_IN);
+		else
+			story_fin(&st, STORY_CLIENT_LEG);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)), rows[i].cause);
+		check_close(&st, 1006, false, rows[i].by);
+		story_done(&st);
+	}
+}
+
+/* The proxy is stopped and says goodbye with 1000, after which clients do not come back. */
+TEST(rules_close, proxy_that_stops_says_goodbye)
+{
+	struct story st;
+
+	for (int asked = 0; asked < 2; asked++) {
+		test_note("asked %d", asked);
+		story_begin(&st, STORY_PROXIED);
+		story_close_frame(&st, false, 1000, "");
+		story_close_frame(&st, true, 1000, "");
+		for (int leg = 2; leg < 4; leg++)
+			memset(st.conns[leg].frames->close, 0, sizeof(st.conns[leg].frames->close));
+		if (asked)
+			story_signal(&st, STORY_PROXY_PID, SIGTERM, 77, -50);
+		story_fin(&st, STORY_PROXY_IN);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)),
+			  asked ? "session.service_restart" : "session.normal");
+		CHECK_EQ(st.v.confidence, CONFIDENCE_HIGH);
+		CHECK_EQ(story_evidence(&st, "signal") != NULL, asked);
+		check_close(&st, 1000, true, BY_PROXY);
+		story_done(&st);
+	}
+}
+
 /* The client was gone already when the server said goodbye. */
 TEST(rules_close, frame_after_the_end_is_a_reaction)
 {

@@ -273,6 +273,27 @@ TEST(rules_end, process_for_one_connection)
 	story_done(&st);
 }
 
+/* rinetd is all of the proxy: SIGTERM from elsewhere is no reload. */
+TEST(rules_end, proxy_of_one_process_is_stopped)
+{
+	struct story st;
+
+	for (int asked = 0; asked < 2; asked++) {
+		test_note("asked %d", asked);
+		story_begin(&st, STORY_PROXIED);
+		if (asked)
+			story_signal(&st, STORY_PROXY_PID, SIGTERM, 77, -5);
+		story_fin(&st, STORY_PROXY_OUT);
+		story_fin(&st, STORY_PROXY_IN);
+		story_exit(&st, STORY_PROXY_PID, 0, 1);
+		story_verdict(&st);
+		CHECK_STR(st.v.rule->id,
+			  asked ? "session.proxy_exited" : "session.proxy_worker_shutdown");
+		CHECK_EQ(st.v.confidence, asked ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM);
+		story_done(&st);
+	}
+}
+
 TEST(rules_end, proxy_hides_who_died)
 {
 	struct story st;

@@ -159,6 +159,8 @@ uint32_t facts_errno(const struct conn *c);
 bool facts_timed_out(const struct conn *c);
 /* The server process that is nearest to the server, if it is on this host; NULL otherwise. */
 const struct process *facts_server_process(const struct facts *f);
+/* The same of the proxy nearest to the client. */
+const struct process *facts_proxy_process(const struct facts *f);
 /* Was it asked to stop within the two minutes before ts_ns? SIGTERM, SIGINT, SIGQUIT. */
 const struct fatal_signal *facts_stop_signal(const struct process *p, uint64_t ts_ns);
 /*

@@ -112,6 +112,13 @@ static bool made_by_proxy(const struct facts *f)
 	       surely_absent(f->server, false);
 }
 
+/* The same towards the server: the client sent none, and the proxy ends the session in its name. */
+static bool made_for_client(const struct facts *f)
+{
+	return f->session->hop_count > 1 && f->close.from_client && !frame_on(f->client, true) &&
+	       surely_absent(f->client, true);
+}
+
 /* Of one direction: it left the proxy before anything like it had come in. */
 static bool left_before_it_came(const struct close_frame *out, const struct close_frame *in)
 {
@@ -131,6 +138,11 @@ static enum initiator server_sender(const struct facts *f)
 	return made_by_proxy(f) || injected_by_proxy(f) ? BY_PROXY : BY_SERVER;
 }
 
+static enum initiator client_sender(const struct facts *f)
+{
+	return made_for_client(f) ? BY_PROXY : BY_CLIENT;
+}
+
 /* The first frame says why, unless it is harmless and the answer to it is not. */
 static bool client_decides(const struct facts *f)
 {
@@ -148,19 +160,20 @@ static bool client_decides(const struct facts *f)
 }
 
 /*
- * A Close frame sent after the other side had already ended the connection is a reaction. One's own
- * FIN comes after one's own frames whatever the clock says: a frame may wait in the send queue
- * while close() has long been called.
+ * A Close frame sent after the other side had already ended the connection is a reaction, and so is
+ * a proxy's after the network had. One's own FIN comes after one's own frames whatever the clock
+ * says: a frame may wait in the send queue while close() has long been called.
  */
 static bool came_before_end(const struct facts *f, enum initiator sender, bool from_client)
 {
-	return f->end.leg < 0 || sender == f->end.by || f->end.by == BY_NETWORK ||
+	return f->end.leg < 0 || sender == f->end.by ||
+	       (f->end.by == BY_NETWORK && sender != BY_PROXY) ||
 	       first_sighting_ns(f->session, from_client) <= f->end.ts_ns;
 }
 
 static enum initiator other_sender(const struct facts *f)
 {
-	return f->closing.frame == f->close.from_client ? server_sender(f) : BY_CLIENT;
+	return f->closing.frame == f->close.from_client ? server_sender(f) : client_sender(f);
 }
 
 /* Whoever wrote HTTP text into the stream; BY_UNKNOWN: nobody did. */
@@ -209,7 +222,7 @@ static void fill_closing(struct facts *f)
 	struct closing_story *closing = &f->closing;
 	bool from_client = client_decides(f) && !(f->close.from_server && injected_by_proxy(f));
 	const struct close_frame *frame = from_client ? f->close.from_client : f->close.from_server;
-	enum initiator sender = from_client ? BY_CLIENT : server_sender(f);
+	enum initiator sender = from_client ? client_sender(f) : server_sender(f);
 
 	if (!frame || !came_before_end(f, sender, from_client))
 		return;

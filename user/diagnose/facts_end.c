@@ -158,6 +158,17 @@ const struct process *facts_server_process(const struct facts *f)
 	return process_find(track_processes(f->track), owner->tgid, owner->start_ns);
 }
 
+const struct process *facts_proxy_process(const struct facts *f)
+{
+	for (unsigned int i = 0; i < f->session->leg_count; i++) {
+		const struct wst_task *owner = f->session->legs[i]->owner;
+
+		if (facts_owner(f->session, i) == BY_PROXY && owner->tgid)
+			return process_find(track_processes(f->track), owner->tgid, owner->start_ns);
+	}
+	return NULL;
+}
+
 static const struct wst_task *closing_task(const struct conn *c)
 {
 	if (c->end->closed_by_process && c->end->closer.tgid)

@@ -18,11 +18,19 @@ static bool server_is_going(const struct facts *f)
 	return closer_goes || (p && (p->exited || facts_stop_signal(p, f->closing.frame->ts_ns)));
 }
 
+/* Who says goodbye: the server or a proxy; NULL: a client, or not known. */
+static const struct process *sender_process(const struct facts *f)
+{
+	if (f->closing.sender == BY_PROXY)
+		return facts_proxy_process(f);
+	return f->closing.sender == BY_SERVER ? facts_server_process(f) : NULL;
+}
+
 /* Says goodbye since it was asked to stop, with whatever code. */
 static bool was_asked_to_stop(const struct facts *f)
 {
-	return close_code_is_benign(f->closing.code) && f->closing.sender == BY_SERVER &&
-	       facts_stop_signal(facts_server_process(f), f->closing.frame->ts_ns);
+	return close_code_is_benign(f->closing.code) &&
+	       facts_stop_signal(sender_process(f), f->closing.frame->ts_ns);
 }
 
 /* Neither side wanted it: its configuration was reloaded, or a policy of its own ends sessions. */
@@ -57,7 +65,7 @@ static enum confidence confidence_in_goodbye(const struct facts *f)
 static enum confidence service_restart(const struct facts *f, struct evidence *ev)
 {
 	const struct closing_story *closing = &f->closing;
-	const struct process *p = facts_server_process(f);
+	const struct process *p = sender_process(f);
 	const struct fatal_signal *stop;
 
 	if (!closing->frame || closing->sender == BY_CLIENT ||
@@ -68,7 +76,7 @@ static enum confidence service_restart(const struct facts *f, struct evidence *e
 	evidence_process(ev, f);
 	stop = facts_stop_signal(p, closing->frame->ts_ns);
 	if (stop && stop != f->closer.stop)
-		evidence_signal(ev, stop, f->server->owner);
+		evidence_signal(ev, stop, &(struct wst_task){ .tgid = p->tgid });
 	if (says_goodbye_to_all(f))
 		evidence_burst(ev, f->crowd.burst);
 	return confidence_in_goodbye(f);

@@ -171,6 +171,15 @@ static bool retired(const struct facts *f)
 	       closer->exit_ns - f->end.ts_ns <= WORKER_EXIT_NS && !was_made_for_it(f);
 }
 
+/* Asked by somebody else than the proxy itself, whose processes share a name: no reload does that. */
+static bool was_stopped_from_outside(const struct facts *f)
+{
+	const struct fatal_signal *stop = f->closer.stop;
+
+	return stop && f->closer.process && stop->sender.tgid &&
+	       strncmp(stop->sender.comm, f->closer.process->comm, WST_COMM_LEN) != 0;
+}
+
 /* It closed its sessions itself and then ended in order, while the rest of the proxy lives. */
 static enum confidence proxy_worker_shutdown(const struct facts *f, struct evidence *ev)
 {
@@ -181,7 +190,7 @@ static enum confidence proxy_worker_shutdown(const struct facts *f, struct evide
 		     !f->closing.frame;
 
 	if (!is_proxy_process(f) || !(mixed || (retired(f) && !facts_ran_out(f))) ||
-	    (parent && parent->exited))
+	    (parent && parent->exited) || was_stopped_from_outside(f))
 		return CONFIDENCE_NONE;
 	add_story(ev, f);
 	evidence_burst(ev, f->crowd.burst);

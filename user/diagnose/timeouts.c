@@ -105,13 +105,13 @@ const struct known_timeout *timeout_next(const struct known_timeout *after, uint
 	return NULL;
 }
 
+#define NGINX_IDLE \
+	"`proxy_read_timeout` in the location of the WebSocket (`proxy_timeout` in `stream`)"
+
 static const struct known_proxy proxies[] = {
-	{ "nginx", "nginx", "`proxy_read_timeout` in the location of the WebSocket",
-	  "`worker_shutdown_timeout`", true, true, true },
-	{ "openresty", "OpenResty", "`proxy_read_timeout` in the location of the WebSocket",
-	  "`worker_shutdown_timeout`", true, true, true },
-	{ "angie", "Angie", "`proxy_read_timeout` in the location of the WebSocket",
-	  "`worker_shutdown_timeout`", true, true, true },
+	{ "nginx", "nginx", NGINX_IDLE, "`worker_shutdown_timeout`", true, true, true },
+	{ "openresty", "OpenResty", NGINX_IDLE, "`worker_shutdown_timeout`", true, true, true },
+	{ "angie", "Angie", NGINX_IDLE, "`worker_shutdown_timeout`", true, true, true },
 	{ "haproxy", "HAProxy",
 	  "`timeout tunnel` (without it `timeout client` and `timeout server` count)",
 	  "`hard-stop-after`", true, false, false },
@@ -130,6 +130,11 @@ static const struct known_proxy proxies[] = {
 	  false, true },
 	{ "stunnel", "stunnel", "`TIMEOUTidle`", "its reload", true, false, false },
 	{ "pound", "Pound", "`WSTimeOut`", "`Grace`", true, false, false },
+	{ "h2o", "H2O", "`proxy.websocket.timeout`", "`proxy.timeout.io`", true, false, true },
+	{ "nghttpx", "nghttpx", "`frontend-read-timeout` and `backend-read-timeout`", "its stop",
+	  true, false, false },
+	{ "[TS_MAIN]", "Apache Traffic Server", "`proxy.config.websocket.no_activity_timeout`",
+	  "`proxy.config.stop.shutdown_timeout`", false, false, false },
 	{ "docker-proxy", "docker-proxy", "its timeout", "its stop", false, false, false },
 };
 
