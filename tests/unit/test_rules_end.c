@@ -82,54 +82,6 @@ static void proxy_closes_client_leg(struct story *st)
 	browser->end->fin_in_ns = browser->end->closed_ns = STORY_END_NS + 3 * STORY_MS;
 }
 
-/* What a supervisor sends to a worker that is stuck (gunicorn, systemd's watchdog). */
-TEST(rules_end, aborted_by_the_supervisor)
-{
-	struct story st;
-
-	story_begin(&st, STORY_DIRECT);
-	story_signal(&st, STORY_SERVER_PID, SIGABRT, 77, -1);
-	story_died(&st, STORY_SERVER_LEG, SIGABRT | 0x80);
-	check_verdict(&st, "session.process_killed", BY_SERVER);
-	CHECK_STR(st.v.summary,
-		  "server chat-server (pid 200) was killed with SIGABRT by systemd (pid 77)");
-	story_begin(&st, STORY_DIRECT);
-	story_signal(&st, STORY_SERVER_PID, SIGABRT, STORY_SERVER_PID, -1);
-	story_died(&st, STORY_SERVER_LEG, SIGABRT | 0x80);
-	check_verdict(&st, "session.process_crashed", BY_SERVER); /* abort() */
-}
-
-/* A helper that inherited the socket closes it last; the server had been dead for long. */
-TEST(rules_end, helper_holds_the_socket_of_the_dead)
-{
-	for (int wrote = 0; wrote < 2; wrote++) {
-		struct story st;
-		struct conn *c;
-
-		test_note("wrote %d", wrote);
-		story_begin(&st, STORY_DIRECT);
-		story_signal(&st, STORY_SERVER_PID, SIGKILL, 77, -401);
-		story_exit(&st, STORY_SERVER_PID, SIGKILL, -400);
-		c = story_died(&st, STORY_SERVER_LEG, 0);
-		story_exit(&st, STORY_SERVER_PID, SIGKILL, -400);
-		c->end->closer = (struct wst_task){ .tgid = 900, .comm = "sleep" };
-		if (wrote) /* then it was more than a holder */
-			c->end->walk[WST_OUT].last_payload_ns = STORY_END_NS - 100 * STORY_MS;
-		story_verdict(&st);
-		if (wrote) {
-			CHECK_STR(st.v.rule->id, "session.process_exited");
-		} else {
-			CHECK_STR(
-				st.v.summary,
-				"server chat-server (pid 200) was killed with SIGKILL by systemd (pid 77)");
-			CHECK_STR(
-				story_evidence(&st, "tcp_end"),
-				"sleep (pid 900), which had inherited the socket, closed its socket (FIN sent) 400.0 ms after that process was gone");
-		}
-		story_done(&st);
-	}
-}
-
 /* It may also have been given the socket: what it died of is no small thing then. */
 TEST(rules_end, holder_is_killed_itself)
 {
@@ -454,57 +406,6 @@ TEST(rules_end, grace_ran_out)
 	story_verdict(&st);
 	CHECK_EQ(st.v.confidence, CONFIDENCE_HIGH);
 	check_verdict(&st, "session.process_killed", BY_SERVER);
-}
-
-TEST(rules_end, client_process_died)
-{
-	struct story st;
-
-	story_begin(&st, STORY_PROXIED);
-	story_signal(&st, STORY_CLIENT_PID, SIGKILL, 77, -1);
-	story_died(&st, STORY_CLIENT_LEG, SIGKILL);
-	story_verdict(&st);
-	CHECK_STR(st.v.summary,
-		  "client browser (pid 100) was killed with SIGKILL by systemd (pid 77)");
-	CHECK_STR(st.v.user_message, "The chat client was stopped. Please try again in a moment.");
-	check_verdict(&st, "session.process_killed", BY_CLIENT);
-}
-
-TEST(rules_end, proxy_process_died)
-{
-	struct story st;
-
-	story_begin(&st, STORY_PROXIED);
-	story_died(&st, STORY_PROXY_OUT, SIGSEGV);
-	story_verdict(&st);
-	CHECK_STR(st.v.summary, "proxy nginx (pid 300) crashed");
-	check_verdict(&st, "session.process_crashed", BY_PROXY);
-}
-
-TEST(rules_end, exit_status_is_told)
-{
-	struct story st;
-
-	story_begin(&st, STORY_DIRECT);
-	story_died(&st, STORY_SERVER_LEG, 3 << 8);
-	story_verdict(&st);
-	CHECK_STR(story_evidence(&st, "process_exit"), "pid 200 exited with status 3");
-	check_verdict(&st, "session.process_exited", BY_SERVER);
-}
-
-/* The EXIT record may be lost; the closing of the socket has the status too. */
-TEST(rules_end, exit_known_from_the_socket_alone)
-{
-	struct story st;
-	struct conn *c;
-
-	story_begin(&st, STORY_DIRECT);
-	c = story_fin(&st, STORY_SERVER_LEG);
-	c->end->closer_exiting = true;
-	c->end->closer_exit_code = SIGABRT | 0x80;
-	story_verdict(&st);
-	CHECK_STR(story_evidence(&st, "process_exit"), "pid 200 died of SIGABRT (6), core dumped");
-	check_verdict(&st, "session.process_crashed", BY_SERVER);
 }
 
 /* A backend that refused before another one took over is not what ended the session. */

@@ -224,6 +224,19 @@ static enum confidence proxy_exited(const struct facts *f, struct evidence *ev)
 	return f->closer.process && !left_with_parent ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
+/*
+ * A runtime that closes its sockets on its way out, or an exception that unwinds the stack, was not
+ * yet exiting for the kernel.
+ */
+static bool ended_right_after(const struct facts *f)
+{
+	const struct closer_story *closer = &f->closer;
+
+	return !closer->exiting && closer->exited && !f->closing.frame &&
+	       closer->exit_ns >= f->end.ts_ns &&
+	       closer->exit_ns - f->end.ts_ns <= EXIT_AFTER_CLOSE_NS;
+}
+
 static bool is_crash(uint32_t signal)
 {
 	return signal == SIGSEGV || signal == SIGABRT || signal == SIGBUS || signal == SIGILL ||
@@ -243,10 +256,10 @@ static enum confidence process_crashed(const struct facts *f, struct evidence *e
 {
 	bool crashed = is_crash(f->closer.died_of) && !was_aborted_by_another(f);
 
-	if (!died(f) || (!crashed && !faulted_before_exit(&f->closer)))
+	if ((!crashed && !faulted_before_exit(&f->closer)) || (!died(f) && !ended_right_after(f)))
 		return CONFIDENCE_NONE;
 	add_story(ev, f);
-	return crashed ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+	return crashed && died(f) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
 static enum confidence process_terminated(const struct facts *f, struct evidence *ev)
@@ -263,19 +276,10 @@ static enum confidence process_terminated(const struct facts *f, struct evidence
 	return CONFIDENCE_MEDIUM;
 }
 
-/* A runtime that closes its sockets on its way out was not yet exiting for the kernel. */
-static bool failed_right_after(const struct facts *f)
-{
-	const struct closer_story *closer = &f->closer;
-
-	return !closer->exiting && closer->exited && closer->exit_code && !closer->died_of &&
-	       !f->closing.frame && closer->exit_ns >= f->end.ts_ns &&
-	       closer->exit_ns - f->end.ts_ns <= EXIT_AFTER_CLOSE_NS;
-}
-
 static enum confidence process_exited(const struct facts *f, struct evidence *ev)
 {
-	if (!(died(f) && !f->closer.died_of) && !failed_right_after(f))
+	/* Status 0 may follow from the end of the session: it had nothing else to do. */
+	if (f->closer.died_of || !(died(f) || (ended_right_after(f) && f->closer.exit_code)))
 		return CONFIDENCE_NONE;
 	add_story(ev, f);
 	return f->closer.exiting ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;

@@ -277,10 +277,11 @@ static const struct rule rules[] = {
 		.strategy = STRATEGY_IMMEDIATE_RETRY,
 		.at = AT_SESSION,
 		.flags = RULE_NEEDS_FRAMES,
-		.summary = "{who}, alive and well, closed its socket without a Close frame",
+		.summary = "{who}{alive} closed its socket without a Close frame",
 		.user_message = "The {party} dropped the connection. Please try again.",
 		.steps = {
 			"Look for what closes the socket in {comm}: Conn.Close() of gorilla and terminate() of ws send no Close frame; a proxy sends none either when one of its timeouts fires.",
+			"Or for a handler that failed: many frameworks drop the connection when the application raises an exception, or at a message that is too big or no UTF-8. The log of {comm} at that moment tells.",
 			"Send Close with a code before closing (gorilla: WriteControl(CloseMessage, ...), ws: close(code)).",
 		},
 	},

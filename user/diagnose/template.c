@@ -96,6 +96,11 @@ static void fill_comm(char dst[WORD_BYTES], const struct facts *f)
 	fill_task(dst, f->closer.task, "the process");
 }
 
+static void fill_alive(char dst[WORD_BYTES], const struct facts *f)
+{
+	snprintf(dst, WORD_BYTES, "%s", f->closer.exited ? "" : ", alive and well,");
+}
+
 static void fill_server(char dst[WORD_BYTES], const struct facts *f)
 {
 	fill_task(dst, conn_is_server_side(f->server) ? f->server->owner : NULL, "the server");
@@ -227,6 +232,7 @@ static const struct word words[] = {
 	{ "target", "the server", fill_target },
 	{ "comm", "the process", fill_comm },
 	{ "server", "the server", fill_server },
+	{ "alive", ", alive and well,", fill_alive },
 };
 
 static bool is_word(const struct word *word, const char *text, size_t len)

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What became of the process that held the socket. */
+#include "test.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "story.h"
+
+static void check_verdict(struct story *st, const char *cause, enum initiator by)
+{
+	CHECK_STR(verdict_cause_id(story_verdict(st)), cause);
+	CHECK_EQ(st->v.close.initiator, by);
+	CHECK_EQ(st->v.close.code, 1006);
+	story_done(st);
+}
+
+/* What a supervisor sends to a worker that is stuck (gunicorn, systemd's watchdog). */
+TEST(rules_process, aborted_by_the_supervisor)
+{
+	struct story st;
+
+	story_begin(&st, STORY_DIRECT);
+	story_signal(&st, STORY_SERVER_PID, SIGABRT, 77, -1);
+	story_died(&st, STORY_SERVER_LEG, SIGABRT | 0x80);
+	check_verdict(&st, "session.process_killed", BY_SERVER);
+	CHECK_STR(st.v.summary,
+		  "server chat-server (pid 200) was killed with SIGABRT by systemd (pid 77)");
+	story_begin(&st, STORY_DIRECT);
+	story_signal(&st, STORY_SERVER_PID, SIGABRT, STORY_SERVER_PID, -1);
+	story_died(&st, STORY_SERVER_LEG, SIGABRT | 0x80);
+	check_verdict(&st, "session.process_crashed", BY_SERVER); /* abort() */
+}
+
+/* A helper that inherited the socket closes it last; the server had been dead for long. */
+TEST(rules_process, helper_holds_the_socket_of_the_dead)
+{
+	for (int wrote = 0; wrote < 2; wrote++) {
+		struct story st;
+		struct conn *c;
+
+		test_note("wrote %d", wrote);
+		story_begin(&st, STORY_DIRECT);
+		story_signal(&st, STORY_SERVER_PID, SIGKILL, 77, -401);
+		story_exit(&st, STORY_SERVER_PID, SIGKILL, -400);
+		c = story_died(&st, STORY_SERVER_LEG, 0);
+		story_exit(&st, STORY_SERVER_PID, SIGKILL, -400);
+		c->end->closer = (struct wst_task){ .tgid = 900, .comm = "sleep" };
+		if (wrote) /* then it was more than a holder */
+			c->end->walk[WST_OUT].last_payload_ns = STORY_END_NS - 100 * STORY_MS;
+		story_verdict(&st);
+		if (wrote) {
+			CHECK_STR(st.v.rule->id, "session.process_exited");
+		} else {
+			CHECK_STR(
+				st.v.summary,
+				"server chat-server (pid 200) was killed with SIGKILL by systemd (pid 77)");
+			CHECK_STR(
+				story_evidence(&st, "tcp_end"),
+				"sleep (pid 900), which had inherited the socket, closed its socket (FIN sent) 400.0 ms after that process was gone");
+		}
+		story_done(&st);
+	}
+}
+
+/* An exception that nobody catches unwinds the stack: destructors close sockets before abort(). */
+TEST(rules_process, closed_and_then_aborted)
+{
+	static const struct {
+		uint32_t status, sender;
+		int at_ms;
+		const char *id;
+	} cases[] = {
+		{ SIGABRT | 0x80, STORY_SERVER_PID, 1, "session.process_crashed" },
+		{ SIGABRT | 0x80, 77, 1, "session.closed_without_close_frame" },
+		{ SIGABRT | 0x80, STORY_SERVER_PID, 900, "session.closed_without_close_frame" },
+		{ 3 << 8, 0, 1, "session.process_exited" },
+		{ 0, 0, 1, "session.closed_without_close_frame" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct story st;
+
+		test_note("case %zu", i);
+		story_begin(&st, STORY_DIRECT);
+		story_fin(&st, STORY_SERVER_LEG);
+		if (cases[i].sender)
+			story_signal(&st, STORY_SERVER_PID, SIGABRT, cases[i].sender,
+				     cases[i].at_ms);
+		story_exit(&st, STORY_SERVER_PID, cases[i].status, cases[i].at_ms);
+		story_verdict(&st);
+		CHECK(!strstr(st.v.summary, "alive"));
+		if (strcmp(cases[i].id, "session.closed_without_close_frame") != 0)
+			CHECK_EQ(st.v.confidence, CONFIDENCE_MEDIUM);
+		check_verdict(&st, cases[i].id, BY_SERVER);
+	}
+}
+
+TEST(rules_process, client_process_died)
+{
+	struct story st;
+
+	story_begin(&st, STORY_PROXIED);
+	story_signal(&st, STORY_CLIENT_PID, SIGKILL, 77, -1);
+	story_died(&st, STORY_CLIENT_LEG, SIGKILL);
+	story_verdict(&st);
+	CHECK_STR(st.v.summary,
+		  "client browser (pid 100) was killed with SIGKILL by systemd (pid 77)");
+	CHECK_STR(st.v.user_message, "The chat client was stopped. Please try again in a moment.");
+	check_verdict(&st, "session.process_killed", BY_CLIENT);
+}
+
+TEST(rules_process, proxy_process_died)
+{
+	struct story st;
+
+	story_begin(&st, STORY_PROXIED);
+	story_died(&st, STORY_PROXY_OUT, SIGSEGV);
+	story_verdict(&st);
+	CHECK_STR(st.v.summary, "proxy nginx (pid 300) crashed");
+	check_verdict(&st, "session.process_crashed", BY_PROXY);
+}
+
+TEST(rules_process, exit_status_is_told)
+{
+	struct story st;
+
+	story_begin(&st, STORY_DIRECT);
+	story_died(&st, STORY_SERVER_LEG, 3 << 8);
+	story_verdict(&st);
+	CHECK_STR(story_evidence(&st, "process_exit"), "pid 200 exited with status 3");
+	check_verdict(&st, "session.process_exited", BY_SERVER);
+}
+
+/* The EXIT record may be lost; the closing of the socket has the status too. */
+TEST(rules_process, exit_known_from_the_socket_alone)
+{
+	struct story st;
+	struct conn *c;
+
+	story_begin(&st, STORY_DIRECT);
+	c = story_fin(&st, STORY_SERVER_LEG);
+	c->end->closer_exiting = true;
+	c->end->closer_exit_code = SIGABRT | 0x80;
+	story_verdict(&st);
+	CHECK_STR(story_evidence(&st, "process_exit"), "pid 200 died of SIGABRT (6), core dumped");
+	check_verdict(&st, "session.process_crashed", BY_SERVER);
+}
