@@ -68,6 +68,26 @@ static __always_inline void compat_tell_error(const struct sock *sk, struct note
 }
 
 /*
+ * Adds, returns the sum, and keeps what stands before it in the program before it on all CPUs, and
+ * what stands behind it behind it. On x86 every locked instruction does so, and nothing else is to be
+ * had before Linux 5.12. Elsewhere BPF's atomic operations order nothing unless they fetch what was
+ * there (BPF_FETCH; the JIT of arm64 has it since 5.18).
+ */
+static __always_inline u32 compat_ordered_add(u32 *number, s32 change)
+{
+	barrier_var(change); /* clang makes no locked instruction of an addition of 0 */
+#ifdef __TARGET_ARCH_x86
+	__sync_fetch_and_add(number, change);
+	return *(volatile u32 *)number;
+#else
+	u32 sum = __sync_fetch_and_add(number, change) + change;
+
+	barrier_var(sum); /* without a use of it clang fetches nothing */
+	return sum;
+#endif
+}
+
+/*
  * The facts of a socket, in tracing programs. "bpf: Allow using bpf_sk_storage in FENTRY/FEXIT/
  * RAW_TP" came with 5.11, bpf_get_socket_cookie() for them with 5.12. On older kernels the facts
  * are in hash maps by the address of the socket, from where handle_tcp_destroy_sock() removes them,

@@ -105,10 +105,9 @@ static __always_inline void prove_silences(struct stream *stream)
  */
 static __always_inline bool try_turn(struct stream *stream)
 {
-	__sync_fetch_and_add(&stream->walkers, 1);
-	if (*(volatile u32 *)&stream->walkers == 1)
+	if (compat_ordered_add(&stream->walkers, 1) == 1)
 		return true;
-	__sync_fetch_and_add(&stream->walkers, -1);
+	compat_ordered_add(&stream->walkers, -1);
 	return false;
 }
 
@@ -143,7 +142,7 @@ static __always_inline bool take_turn(struct __sk_buff *skb, struct stream *stre
 static __always_inline void skip_turn(struct stream *stream, const struct packet *p)
 {
 	stream->skipped_end = p->seq + p->len;
-	barrier();
+	compat_ordered_add(&stream->walkers, 0);
 	stream->walk[WST_IN].skipped = 1;
 }
 
@@ -153,12 +152,12 @@ static __always_inline void end_turn(struct __sk_buff *skb, struct stream *strea
 
 	if (*(volatile u8 *)&w->skipped) {
 		w->skipped = 0;
-		barrier();
+		compat_ordered_add(&stream->walkers, 0);
 		ws_walk_expect_held(w, stream->skipped_end);
 		if (walk_held(skb, WST_IN))
 			count_loss(WST_LOSS_SYNC);
 	}
-	__sync_fetch_and_add(&stream->walkers, -1);
+	compat_ordered_add(&stream->walkers, -1);
 }
 
 static __always_inline void walk_segment(struct __sk_buff *skb, struct stream *stream,
