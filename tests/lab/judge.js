@@ -63,10 +63,12 @@ function objections(row, pairs, left, lines) {
       found.push(`no line about ${want.path || 'the connection'}`);
     } else if (!isRight(row, want, line, ends)) {
       found.push(`${causeOf(line)} (${line.cause && line.cause.confidence}) about ${want.path}`);
-    } else if (row.confidence && !beforePattern(row, line, ends) && isOfTheRow(row, want)
-      && RANK[line.cause.confidence] < RANK[row.confidence]) {
+    } else if (!beforePattern(row, line, ends)
+      && RANK[line.cause.confidence] < RANK[want.confidence || (isOfTheRow(row, want) && row.confidence)]) {
       found.push(`only ${line.cause.confidence} confidence about ${want.path}`);
-    } else if (row.atMost && isOfTheRow(row, want) && RANK[line.cause.confidence] > RANK[row.atMost]) {
+    } else if (row.initiator && isOfTheRow(row, want) && line.close.initiator !== row.initiator) {
+      found.push(`initiator ${line.close.initiator} of ${want.path}`);
+    } else if (RANK[line.cause.confidence] > RANK[want.atMost || (isOfTheRow(row, want) && row.atMost)]) {
       found.push(`${line.cause.confidence} confidence about ${want.path}, which nothing can prove`);
     }
   }

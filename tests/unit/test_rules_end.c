@@ -131,41 +131,6 @@ TEST(rules_end, proxy_with_an_unseen_side)
 	}
 }
 
-/* Whoever connects, nginx does so for others: its death is no client's. */
-TEST(rules_end, proxy_dies_whose_client_is_unseen)
-{
-	struct story st;
-
-	story_begin(&st, STORY_CLIENT_ONLY);
-	memcpy(st.parts[0].owner.comm, "nginx", sizeof("nginx"));
-	story_signal(&st, STORY_CLIENT_PID, SIGKILL, 77, -1);
-	story_died(&st, 0, SIGKILL);
-	check_verdict(&st, "session.proxy_exited", BY_PROXY);
-}
-
-/* nginx with Nchan is a server: what it is to the session shows in its legs. HAProxy never is one. */
-TEST(rules_end, server_that_has_the_name_of_a_proxy)
-{
-	static const struct {
-		const char *comm, *cause;
-	} rows[] = {
-		{ "nginx", "session.process_killed" },
-		{ "haproxy", "session.proxy_exited" },
-	};
-	struct story st;
-
-	for (size_t i = 0; i < 2; i++) {
-		story_begin(&st, STORY_DIRECT);
-		memcpy(st.parts[STORY_SERVER_LEG].owner.comm, rows[i].comm,
-		       strlen(rows[i].comm) + 1);
-		story_signal(&st, STORY_SERVER_PID, SIGKILL, 77, -1);
-		story_died(&st, STORY_SERVER_LEG, SIGKILL);
-		CHECK_STR(verdict_cause_id(story_verdict(&st)), rows[i].cause);
-		CHECK_EQ(st.v.confidence, CONFIDENCE_HIGH);
-		story_done(&st);
-	}
-}
-
 /* That a socket did not send it can be said of one that was followed. */
 TEST(rules_end, peer_that_was_not_followed)
 {
@@ -181,30 +146,6 @@ TEST(rules_end, peer_that_was_not_followed)
 		story_verdict(&st);
 		CHECK_EQ(story_evidence(&st, "not_sent_by_peer") != NULL, followed);
 		CHECK_EQ(st.v.close.initiator, followed ? BY_NETWORK : BY_SERVER);
-		story_done(&st);
-	}
-}
-
-/* A gateway makes a key of its own for what is behind it: two sessions, one end. */
-TEST(rules_end, gateway_passes_the_end_on)
-{
-	struct story st, behind;
-
-	for (int lost = 0; lost < 2; lost++) {
-		test_note("lost %d", lost);
-		story_begin(&st, STORY_SERVER_ONLY);
-		story_begin(&behind, STORY_CLIENT_ONLY);
-		behind.parts[0].owner.tgid = STORY_SERVER_PID;
-		behind.parts[0].owner.start_ns = st.parts[0].owner.start_ns;
-		story_fin_received(&behind, 0);
-		behind.s.ended_ns = STORY_END_NS - (lost ? 1 : 2000) * STORY_MS;
-		groups_note_closing(track_groups(st.track), &behind.s);
-		story_fin(&st, 0);
-		story_verdict(&st);
-		CHECK_STR(st.v.rule->id, "session.closed_without_close_frame");
-		CHECK_EQ(st.v.confidence, lost ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH);
-		CHECK_EQ(story_evidence(&st, "lost_before") != NULL, lost);
-		story_done(&behind);
 		story_done(&st);
 	}
 }

@@ -179,8 +179,9 @@ bool evidence_lost(struct evidence *ev, const struct facts *f)
 		return false;
 	evidence_add(
 		ev, "lost_before", lost->first_ns,
-		"a WebSocket connection that %s had opened to %s had just ended or failed: it may have passed that on",
-		f->closer.task->comm, format_endpoint(at, lost->server.address, lost->server.port));
+		"a WebSocket connection that %s had %s %s had just ended or failed: it may have passed that on",
+		f->closer.task->comm, lost->accepted ? "accepted on" : "opened to",
+		format_endpoint(at, lost->server.address, lost->server.port));
 	return true;
 }
 

@@ -105,7 +105,7 @@ struct crowd_story {
 	uint64_t shortest_silence_ns;
 	bool busy_live; /* sessions that are never silent for so long get older than that */
 	const struct burst *burst; /* sessions that the closer closed at that moment; NULL: none */
-	/* What the closer had lost before, as the client of others; NULL: nothing. */
+	/* What the closer had lost before, on its other side; NULL: nothing. */
 	const struct lost_connections *lost;
 	/* The closer is a proxy: it stands between two legs, or its name says so. */
 	bool by_proxy;

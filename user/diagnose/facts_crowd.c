@@ -257,8 +257,7 @@ void facts_recall(struct facts *f)
 	if (!f->closer.task)
 		return;
 	crowd->burst = groups_burst(g, f->closer.task, f->end.ts_ns);
-	if (f->closer.party != BY_CLIENT)
-		crowd->lost = groups_lost(g, f->closer.task, f->end.ts_ns);
+	crowd->lost = groups_lost(g, f->closer.task, f->closer.party == BY_CLIENT, f->end.ts_ns);
 }
 
 uint64_t facts_service_key(const struct facts *f)

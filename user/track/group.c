@@ -88,27 +88,36 @@ bool burst_is_mixed(const struct burst *b)
 	       b->idle_high_ns - b->idle_low_ns > MIXED_NS + b->idle_high_ns / 50;
 }
 
-static void note_lost(struct groups *g, const struct session *s)
+static uint64_t lost_key(const struct wst_task *task, bool accepted)
 {
-	const struct conn *c = session_client_leg(s);
+	return key_add_number(task_key(task), accepted);
+}
+
+/* c: the leg of whoever the session ends at. */
+static void note_lost(struct groups *g, const struct session *s, const struct conn *c)
+{
+	bool accepted;
 	struct lost_connections *l;
 
-	if (!c || conn_is_server_side(c) || !c->owner->tgid || c->end->closed_by_process)
+	if (!c || !c->owner->tgid || c->end->closed_by_process)
 		return;
-	l = keyed_obtain(&g->lost, task_key(c->owner));
+	accepted = conn_is_server_side(c);
+	l = keyed_obtain(&g->lost, lost_key(c->owner, accepted));
 	if (!l)
 		return;
 	if (!l->first_ns || s->ended_ns > l->last_ns + PASS_ON_NS)
 		l->first_ns = s->ended_ns;
 	l->last_ns = s->ended_ns;
-	memcpy(l->server.address, c->tuple.remote, sizeof(l->server.address));
-	l->server.port = c->tuple.remote_port;
+	l->accepted = accepted;
+	memcpy(l->server.address, accepted ? c->tuple.local : c->tuple.remote,
+	       sizeof(l->server.address));
+	l->server.port = accepted ? c->tuple.local_port : c->tuple.remote_port;
 }
 
 const struct lost_connections *groups_lost(const struct groups *g, const struct wst_task *task,
-					   uint64_t ts_ns)
+					   bool accepted, uint64_t ts_ns)
 {
-	const struct lost_connections *l = keyed_find(&g->lost, task_key(task));
+	const struct lost_connections *l = keyed_find(&g->lost, lost_key(task, accepted));
 
 	return l && l->first_ns <= ts_ns && ts_ns <= l->last_ns + PASS_ON_NS ? l : NULL;
 }
@@ -138,8 +147,11 @@ static void note_burst(struct groups *g, const struct session *s)
 
 void groups_note_closing(struct groups *g, const struct session *s)
 {
+	const struct conn *client = session_client_leg(s), *server = session_server_leg(s);
+
 	note_burst(g, s);
-	note_lost(g, s);
+	note_lost(g, s, client && !conn_is_server_side(client) ? client : NULL);
+	note_lost(g, s, server && conn_is_server_side(server) ? server : NULL);
 }
 
 const struct burst *groups_burst(const struct groups *g, const struct wst_task *task, uint64_t ts_ns)

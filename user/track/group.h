@@ -23,12 +23,14 @@ struct burst {
 bool burst_is_mixed(const struct burst *b);
 
 /*
- * WebSocket connections that a process had opened, or tried to, and did not close itself: what it
- * accepts may end for that, as with a gateway that makes a key of its own for what is behind it.
+ * WebSocket connections that a process had opened, or tried to, or had accepted, and did not close
+ * itself: those on its other side may end for that, as with a gateway that makes a key of its own
+ * for what is behind it.
  */
 struct lost_connections {
 	struct keyed_entry entry;
 	uint64_t first_ns, last_ns; /* of those that ended at one moment */
+	bool accepted; /* it was their server, not their client */
 	struct service_endpoint server; /* of the latest */
 };
 
@@ -63,7 +65,7 @@ struct groups {
 	struct keyed clients; /* struct client */
 	struct keyed services; /* struct service */
 	struct keyed bursts; /* struct burst, by closing process */
-	struct keyed lost; /* struct lost_connections, by the process that had opened them */
+	struct keyed lost; /* struct lost_connections, by process and side */
 	struct keyed incidents; /* struct incident */
 	struct keyed listeners; /* struct listener */
 	struct keyed checks; /* struct failing_check */
@@ -76,16 +78,19 @@ void groups_free(struct groups *g);
 
 /*
  * The session has begun to end: counts it for the process that closed it, if one did, and for its
- * client, if that is here and did not.
+ * client and its server, if they are here and did not.
  */
 void groups_note_closing(struct groups *g, const struct session *s);
 /* How many sessions that process closed at the moment of ts_ns; NULL: none that is remembered. */
 const struct burst *groups_burst(const struct groups *g, const struct wst_task *task,
 				 uint64_t ts_ns);
 
-/* What that process lost right before ts_ns; NULL: nothing that is remembered. */
+/*
+ * What that process lost right before ts_ns, of what it had accepted or of what it had opened; NULL:
+ * nothing that is remembered.
+ */
 const struct lost_connections *groups_lost(const struct groups *g, const struct wst_task *task,
-					   uint64_t ts_ns);
+					   bool accepted, uint64_t ts_ns);
 
 void groups_note_failed_connect(struct groups *g, const struct conn *c);
 /*
