@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * What happens to the processes that own followed sockets: exit, fatal signals with their sender,
- * the OOM killer.
+ * SIGSTOP and SIGCONT, the OOM killer.
  */
 #include "sock.bpf.h"
 #include "compat.bpf.h"
@@ -19,6 +19,8 @@
 	((1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 |        \
 	  1u << 9 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 15 | 1u << 24 | \
 	  1u << 25 | 1u << 31))
+/* CONT STOP: in between a process does nothing, which others take for a silence */
+#define HALTING_SIGNALS (1u << 18 | 1u << 19)
 
 static __always_inline bool owns_followed(u32 tgid)
 {
@@ -67,7 +69,7 @@ int handle_signal_generate(u64 *ctx)
 	struct wst_signal_event *event;
 	u32 signal = ctx[0], tgid;
 
-	if (signal > 31 || !(FATAL_SIGNALS & (1u << signal)))
+	if (signal > 31 || !((FATAL_SIGNALS | HALTING_SIGNALS) & (1u << signal)))
 		return 0;
 	tgid = BPF_CORE_READ(target, tgid);
 	if (!owns_followed(tgid))

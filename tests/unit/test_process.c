@@ -49,6 +49,36 @@ TEST(process, life_and_death)
 	process_table_free(t);
 }
 
+/* It ends nothing, and counts from the first SIGSTOP to the next SIGCONT. */
+TEST(process, halted_and_continued)
+{
+	struct process_table *t = process_table_new(0);
+	struct events *e = events_new();
+	const struct process *p;
+	uint64_t halted_ns;
+
+	ev_signal(e, 200, SIGCONT, 1, "systemd");
+	events_pass_ms(e, 100);
+	halted_ns = ev_signal(e, 200, SIGSTOP, 77, "gdb")->h.ts_ns;
+	events_pass_ms(e, 100);
+	ev_signal(e, 200, SIGSTOP, 78, "bash");
+	events_pass_ms(e, 100);
+	apply_all(t, e);
+	p = process_find(t, 200, 0);
+	REQUIRE(p);
+	CHECK_EQ(p->halt_signal.ts_ns, halted_ns);
+	CHECK_STR(p->halt_signal.sender.comm, "gdb");
+	CHECK_EQ(p->continued_ns, 0);
+	CHECK_EQ(p->first_signal.signal, 0);
+	CHECK_EQ(p->last_signal.signal, 0);
+	e = events_new();
+	events_pass_ms(e, 1000);
+	ev_signal(e, 200, SIGCONT, 1, "systemd");
+	apply_all(t, e);
+	CHECK_EQ(p->continued_ns, EVENTS_START_NS + 1000000000ull);
+	process_table_free(t);
+}
+
 TEST(process, unknown_processes_are_recorded)
 {
 	struct process_table *t = process_table_new(0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A process in the middle of which one side is all that is seen. */
+/* Ends that begin or show at a process in the middle, with the cause on the other side of it. */
 #include "test.h"
 
 #include <signal.h>
@@ -66,6 +66,57 @@ TEST(rules_gateway, server_that_has_the_name_of_a_proxy)
 		story_died(&st, STORY_SERVER_LEG, SIGKILL);
 		CHECK_STR(verdict_cause_id(story_verdict(&st)), rows[i].cause);
 		CHECK_EQ(st.v.confidence, CONFIDENCE_HIGH);
+		story_done(&st);
+	}
+}
+
+/* nginx closes both legs after a silence of eight seconds, as it has before. */
+static void silence(struct story *st, uint32_t pings, uint64_t last_ping_ns)
+{
+	for (unsigned int i = 0; i < 2 * st->s.leg_count; i++) {
+		struct wst_walk_facts *w = &st->conns[i / 2].end->walk[i % 2];
+
+		w->last_payload_ns = w->last_data_ns = STORY_END_NS - 8000 * STORY_MS;
+		if ((int)(i % 2) != conn_from_server(&st->conns[i / 2]))
+			continue;
+		w->frames[4] = pings;
+		w->last_ping_ns = last_ping_ns;
+	}
+	story_fin(st, STORY_PROXY_OUT);
+	story_fin(st, STORY_PROXY_IN);
+}
+
+/* Pings are no remedy where the backend cannot send them. */
+TEST(rules_gateway, backend_halted_in_a_silence)
+{
+	struct story st;
+
+	for (int continued = 0; continued < 2; continued++) {
+		test_note("continued %d", continued);
+		story_begin(&st, STORY_PROXIED);
+		silence(&st, 0, 0);
+		story_signal(&st, STORY_SERVER_PID, SIGSTOP, 77, -7900);
+		if (continued)
+			story_signal(&st, STORY_SERVER_PID, SIGCONT, 77, -7800);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.proxy_idle_timeout");
+		CHECK_EQ(story_evidence(&st, "signal") != NULL, !continued);
+		CHECK_EQ(strstr(st.v.steps[0], "halted for 7.9 s") != NULL, !continued);
+		CHECK_EQ(strstr(st.v.steps[0], "Let the server ping") != NULL, continued);
+		story_done(&st);
+	}
+}
+
+/* It had pinged twenty times in two seconds, or just once. */
+TEST(rules_gateway, backend_that_stopped_pinging)
+{
+	struct story st;
+
+	for (int often = 0; often < 2; often++) {
+		test_note("often %d", often);
+		story_begin(&st, STORY_PROXIED);
+		silence(&st, often ? 20 : 1, STORY_END_NS - 8000 * STORY_MS);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.proxy_idle_timeout");
+		CHECK_EQ(strstr(st.v.steps[0], "had stopped to") != NULL, often);
 		story_done(&st);
 	}
 }

@@ -30,6 +30,16 @@ static void add_pings(struct evidence *ev, const struct facts *f, const char *wh
 		     format_duration(period, (w->last_ping_ns - opened_ns) / w->frames[4]));
 }
 
+/* Whose silence it is that the timer measured. */
+static void add_halt(struct evidence *ev, const struct facts *f)
+{
+	const struct process *p = facts_server_process(f);
+	const struct fatal_signal *halt = facts_halt_signal(p, f->end.ts_ns);
+
+	if (halt)
+		evidence_signal(ev, halt, f->server->owner);
+}
+
 void evidence_idle(struct evidence *ev, const struct facts *f)
 {
 	const struct conn *c = counted_leg(f);
@@ -46,6 +56,7 @@ void evidence_idle(struct evidence *ev, const struct facts *f)
 		format_seconds(age, s->value_ns[PATTERN_AGE] - s->value_ns[PATTERN_IDLE]));
 	add_pings(ev, f, "client", conn_from_client(c));
 	add_pings(ev, f, "server", conn_from_server(c));
+	add_halt(ev, f);
 	if (!pinged && facts_frames_followed(f, true) && facts_frames_followed(f, false))
 		evidence_add(ev, "pings", 0, "neither side sent a ping");
 }

@@ -161,6 +161,8 @@ bool facts_timed_out(const struct conn *c);
 const struct process *facts_server_process(const struct facts *f);
 /* The same of the proxy nearest to the client. */
 const struct process *facts_proxy_process(const struct facts *f);
+/* The SIGSTOP that halted p before ts_ns, with no SIGCONT until then; NULL: it ran, or p is NULL. */
+const struct fatal_signal *facts_halt_signal(const struct process *p, uint64_t ts_ns);
 /* Was it asked to stop within the two minutes before ts_ns? SIGTERM, SIGINT, SIGQUIT. */
 const struct fatal_signal *facts_stop_signal(const struct process *p, uint64_t ts_ns);
 /*

@@ -149,6 +149,15 @@ const struct fatal_signal *facts_stop_signal(const struct process *p, uint64_t t
 	return ts_ns - s->ts_ns <= PROCESS_STOP_GRACE_NS ? s : NULL;
 }
 
+const struct fatal_signal *facts_halt_signal(const struct process *p, uint64_t ts_ns)
+{
+	const struct fatal_signal *s = p ? &p->halt_signal : NULL;
+
+	if (!s || !s->signal || s->ts_ns > ts_ns)
+		return NULL;
+	return !p->continued_ns || p->continued_ns > ts_ns ? s : NULL;
+}
+
 const struct process *facts_server_process(const struct facts *f)
 {
 	const struct wst_task *owner = f->server->owner;

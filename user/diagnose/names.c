@@ -64,6 +64,7 @@ static const struct name signal_names[] = {
 	{ SIGPIPE, "SIGPIPE" }, { SIGALRM, "SIGALRM" }, { SIGTERM, "SIGTERM" },
 	{ SIGXCPU, "SIGXCPU" }, { SIGXFSZ, "SIGXFSZ" }, { SIGVTALRM, "SIGVTALRM" },
 	{ SIGPROF, "SIGPROF" }, { SIGIO, "SIGIO" },	{ SIGSYS, "SIGSYS" },
+	{ SIGSTOP, "SIGSTOP" }, { SIGCONT, "SIGCONT" },
 };
 
 const char *name_of_signal(uint32_t signal)

@@ -141,8 +141,16 @@ static void add_culprit(struct evidence *ev, const struct facts *f)
 		const struct conn *c = s->legs[i];
 		int in = f->path.giver == BY_CLIENT ? conn_from_client(c) : conn_from_server(c);
 		struct conn_snapshot at;
+		const struct fatal_signal *halt;
 
-		if (in != WST_IN || !conn_at_close(c, &at) || !at.tcp.unread_bytes)
+		if (in != WST_IN)
+			continue;
+		halt = facts_halt_signal(
+			process_find(track_processes(f->track), c->owner->tgid, c->owner->start_ns),
+			f->path.ts_ns);
+		if (halt)
+			evidence_signal(ev, halt, c->owner);
+		if (!conn_at_close(c, &at) || !at.tcp.unread_bytes)
 			continue;
 		evidence_add(ev, "unread_data", 0,
 			     "%s, at the other end, had not read %s that it had received",

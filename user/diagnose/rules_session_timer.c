@@ -337,8 +337,8 @@ static const struct rule rules[] = {
 		.summary = "{who} closed the session {idle} after the last byte of either side: its idle timeout",
 		.user_message = "The connection to the chat was closed because nothing was said for a while. You will be connected again.",
 		.steps = {
+			"{ping_advice}. Pings keep every timer on the way from running out, and find dead clients too.",
 			"Raise {knob} above {idle}, for instance to 1 hour.",
-			"Above all, let the server ping every client at least every {half}: {pings}. That keeps every timer on the way from running out, and finds dead clients too.",
 		},
 	},
 	{
@@ -388,7 +388,7 @@ static const struct rule rules[] = {
 		.user_message = "The connection to the chat was closed because nothing was said for a while. You will be connected again.",
 		.steps = {
 			"Look for a timeout of {value} in what stands in front of this host: a load balancer, a CDN, another proxy. The evidence lists products with that default, if any.",
-			"Let the server ping every client at least every {half}: {pings}. TCP keepalives do not count for most of them.",
+			"{ping_advice}. TCP keepalives do not count for most of them.",
 		},
 	},
 	{

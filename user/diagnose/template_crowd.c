@@ -10,6 +10,10 @@
 #include "diagnose/names.h"
 #include "diagnose/timeouts.h"
 
+/* Fewer pings make no period, and fewer missed ones may just be late. */
+#define PERIOD_PINGS 3
+#define MISSED_PINGS 3
+
 static void fill_age(char dst[WORD_BYTES], const struct facts *f)
 {
 	format_duration(dst, f->crowd.sample.value_ns[PATTERN_AGE]);
@@ -65,21 +69,72 @@ static void fill_shutdown_knob(char dst[WORD_BYTES], const struct facts *f)
 		 f->crowd.proxy ? f->crowd.proxy->shutdown_knob : "the grace of the proxy");
 }
 
-/* "the server pings every 1 min 15 s", "no side does so now" */
-static void fill_pings(char dst[WORD_BYTES], const struct facts *f)
+static uint32_t pings_of_server(const struct facts *f)
+{
+	const struct conn *c = f->end.conn;
+
+	return c->end->walk[conn_from_server(c)].frames[4];
+}
+
+/* Mean time between the pings of the server; 0: it sent none. */
+static uint64_t ping_period_ns(const struct facts *f)
 {
 	const struct conn *c = f->end.conn;
 	const struct wst_walk_facts *w = &c->end->walk[conn_from_server(c)];
 	uint64_t opened_ns = f->session->opened_ns;
+
+	return w->frames[4] && opened_ns && w->last_ping_ns > opened_ns ?
+		       (w->last_ping_ns - opened_ns) / w->frames[4] :
+		       0;
+}
+
+static uint64_t since_last_ping_ns(const struct facts *f)
+{
+	const struct conn *c = f->end.conn;
+	uint64_t last_ns = c->end->walk[conn_from_server(c)].last_ping_ns;
+
+	return f->end.ts_ns > last_ns ? f->end.ts_ns - last_ns : 0;
+}
+
+/* "the server pings every 1 min 15 s", "no side does so now" */
+static void fill_pings(char dst[WORD_BYTES], const struct facts *f)
+{
+	uint64_t period_ns = ping_period_ns(f);
 	char period[FORMAT_DURATION];
 
 	if (!facts_frames_followed(f, false))
 		snprintf(dst, WORD_BYTES, "whether it does was not seen");
-	else if (w->frames[4] && opened_ns && w->last_ping_ns > opened_ns)
-		snprintf(dst, WORD_BYTES, "it did every %s",
-			 format_duration(period, (w->last_ping_ns - opened_ns) / w->frames[4]));
+	else if (period_ns)
+		snprintf(dst, WORD_BYTES, "it did every %s", format_duration(period, period_ns));
 	else
 		snprintf(dst, WORD_BYTES, "it sent none in this session");
+}
+
+/* Nobody needs to be told to ping who would have done so. */
+static void fill_ping_advice(char dst[WORD_BYTES], const struct facts *f)
+{
+	const struct process *p = facts_server_process(f);
+	const struct fatal_signal *halt = facts_halt_signal(p, f->end.ts_ns);
+	uint64_t period_ns = ping_period_ns(f), since_ns = since_last_ping_ns(f);
+	char half[WORD_BYTES], pings[WORD_BYTES], period[FORMAT_DURATION], time[FORMAT_DURATION];
+
+	fill_half(half, f);
+	fill_pings(pings, f);
+	if (halt)
+		snprintf(
+			dst, WORD_BYTES,
+			"%.*s (pid %u) had been halted for %s: find out who halts it, and why (`kill -CONT %u` lets it go on)",
+			WST_COMM_LEN, p->comm, p->tgid,
+			format_duration(time, f->end.ts_ns - halt->ts_ns), p->tgid);
+	else if (pings_of_server(f) >= PERIOD_PINGS && since_ns > MISSED_PINGS * period_ns)
+		snprintf(
+			dst, WORD_BYTES,
+			"The server pinged every %s and had stopped to, %s before the end: find out what held it up (a blocked event loop, a paused container)",
+			format_duration(period, period_ns), format_duration(time, since_ns));
+	else
+		snprintf(dst, WORD_BYTES,
+			 "Let the server ping every client at least every %.16s: %.64s", half,
+			 pings);
 }
 
 static void fill_count(char dst[WORD_BYTES], const struct facts *f)
@@ -218,7 +273,8 @@ const struct word words_crowd[] = {
 	  "the proxy's idle timeout (nginx: `proxy_read_timeout`, HAProxy: `timeout tunnel`)",
 	  fill_knob },
 	{ "shutdown_knob", "their grace (nginx: `worker_shutdown_timeout`)", fill_shutdown_knob },
-	{ "pings", "see the evidence", fill_pings },
+	{ "ping_advice", "Let the server ping every client at least every half of it",
+	  fill_ping_advice },
 	{ "count", "several", fill_count },
 	{ "sessions", "several sessions", fill_sessions },
 	{ "restart", "", fill_restart },

@@ -183,6 +183,18 @@ bool process_signal_stops(uint32_t signal)
 	return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
 }
 
+static void apply_halt(struct process *p, const struct fatal_signal *s)
+{
+	bool halted = p->halt_signal.signal && !p->continued_ns;
+
+	if (s->signal == SIGSTOP && !halted) {
+		p->halt_signal = *s;
+		p->continued_ns = 0;
+	} else if (s->signal == SIGCONT && halted) {
+		p->continued_ns = s->ts_ns;
+	}
+}
+
 static void apply_signal(struct process *p, const struct wst_signal_event *e)
 {
 	struct fatal_signal s = {
@@ -196,6 +208,10 @@ static void apply_signal(struct process *p, const struct wst_signal_event *e)
 	if (e->target_parent_tgid)
 		p->parent_tgid = e->target_parent_tgid;
 	s.from_parent = s.sender.tgid && s.sender.tgid == p->parent_tgid;
+	if (s.signal == SIGSTOP || s.signal == SIGCONT) {
+		apply_halt(p, &s);
+		return;
+	}
 	if (!p->first_signal.signal || s.ts_ns < p->first_signal.ts_ns)
 		p->first_signal = s;
 	if (s.ts_ns >= p->last_signal.ts_ns)

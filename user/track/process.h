@@ -42,6 +42,8 @@ struct process {
 	/* it may have survived the first one by hours, as a proxy does a SIGHUP */
 	struct fatal_signal last_signal;
 	struct fatal_signal stop_signal; /* first of the latest series: SIGTERM, SIGINT, SIGQUIT */
+	struct fatal_signal halt_signal; /* the latest SIGSTOP that it had not been halted before */
+	uint64_t continued_ns; /* SIGCONT after that; 0: none, it is halted */
 	uint32_t fds_used, fds_limit; /* 0: not read */
 	/* sockets closed one after another with input that had lain unread, and the last of them */
 	uint32_t stalled_sockets;

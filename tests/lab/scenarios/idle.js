@@ -113,6 +113,23 @@ module.exports = [
   },
   {
     ...base,
+    name: 'backend-halted-behind-haproxy',
+    broken: 'The backend, which pings every 0.5 s, is halted; timeout tunnel of HAProxy is 2s.',
+    // Who halted it is in the evidence: nobody closed anything but HAProxy.
+    cause: 'session.proxy_idle_timeout',
+    confidence: 'medium',
+    fast: false,
+    async run(t) {
+      const backend = await t.server('go', { 'ping-every': '500ms' });
+      await t.haproxy({ defaults: 'timeout tunnel 2s', backend: `server a ${t.upstream()}` });
+      const sessions = await t.opens(3, { to: 'proxy' });
+      await t.sleep(1200);
+      t.kill(backend, 'SIGSTOP');
+      await Promise.all(sessions.map((session) => session.closed()));
+    },
+  },
+  {
+    ...base,
     name: 'load-balancer-idle',
     pattern: FIN,
     broken: 'A load balancer that is not ours closes idle connections to our nginx after 2 s, with FIN.',
