@@ -95,8 +95,10 @@ static __always_inline void forget_way(u64 flow, const struct ws_walk *w, u32 di
 /* The hole was never filled: what overtook it is payload, and is not to lie around. */
 static __always_inline void forget_all_held(const struct note *note, const struct stream *stream)
 {
-	if (note->seen & SEEN_HELD) /* what goes out does so in order */
-		forget_held(note->flow, held_way(WST_IN, 0), note->next_seq[WST_IN], note->held_end);
+	if (note->flow) /* what goes out does so in order; of a head that was read the last cell is left */
+		forget_held(note->flow, held_way(WST_IN, 0),
+			    note->seen & SEEN_HELD ? note->next_seq[WST_IN] : note->held_end - 1,
+			    note->held_end);
 	if (!stream)
 		return;
 	forget_way(note->flow, &stream->walk[WST_IN], WST_IN);

@@ -106,6 +106,13 @@ test_held_bytes_of_a_head_go_with_their_socket() {
 	entries_of held && [ "$entries" -ge 1 ] && talk_on && sleep 0.1 && entries_of held && [ "$entries" -eq 0 ]
 }
 
+# A request that met the listener, and was read from there.
+test_held_bytes_of_an_early_request_go_with_their_socket() {
+	tracing && talk_until_sync wire=1000,late 'c.ascii=GET / HTTP/1.1\r\nHost: a\r\n\r\n' s.accept s.read_head \
+		's.ascii=HTTP/1.1 204 No\r\n\r\n' c.read_head sync c.reset s.eof s.end || return
+	entries_of held && [ "$entries" -eq 1 ] && talk_on && sleep 0.1 && entries_of held && [ "$entries" -eq 0 ]
+}
+
 ONE_FRAME='.close.from_client.code == 1000 and .session.path == "/chat" and .legs[0].websocket.synchronised and
 	.legs[0].websocket.frames_in'
 

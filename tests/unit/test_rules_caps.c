@@ -49,6 +49,33 @@ TEST(rules_caps, state_missed)
 	check_capped(&st, "state_missed");
 }
 
+/*
+ * Who closes the socket of a process that is gone may have inherited it, or have been given it: what it
+ * died of is no small thing then.
+ */
+TEST(rules_caps, holder_is_killed_itself)
+{
+	for (uint32_t died_of = 0; died_of <= SIGKILL; died_of += SIGKILL) {
+		struct story st;
+		struct conn *c;
+
+		story_begin(&st, STORY_DIRECT);
+		story_exit(&st, STORY_SERVER_PID, 0, -400);
+		c = story_died(&st, STORY_SERVER_LEG, died_of);
+		story_exit(&st, STORY_SERVER_PID, 0, -400);
+		c->end->closer = (struct wst_task){ .tgid = 900, .comm = "helper" };
+		story_verdict(&st);
+		CHECK_STR(st.v.rule->id, "session.process_exited");
+		CHECK_EQ(st.v.confidence, died_of ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH);
+		if (died_of) {
+			CHECK_STR(story_evidence(&st, "holder_died"),
+				  "pid 900, which had kept it open, died of a signal (9) itself");
+			CHECK_STR(st.v.alternatives[0], "session.process_killed");
+		}
+		story_done(&st);
+	}
+}
+
 TEST(rules_caps, lost_events)
 {
 	struct story st;

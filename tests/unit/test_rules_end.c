@@ -82,30 +82,6 @@ static void proxy_closes_client_leg(struct story *st)
 	browser->end->fin_in_ns = browser->end->closed_ns = STORY_END_NS + 3 * STORY_MS;
 }
 
-/* It may also have been given the socket: what it died of is no small thing then. */
-TEST(rules_end, holder_is_killed_itself)
-{
-	for (uint32_t died_of = 0; died_of <= SIGKILL; died_of += SIGKILL) {
-		struct story st;
-		struct conn *c;
-
-		story_begin(&st, STORY_DIRECT);
-		story_exit(&st, STORY_SERVER_PID, 0, -400);
-		c = story_died(&st, STORY_SERVER_LEG, died_of);
-		story_exit(&st, STORY_SERVER_PID, 0, -400);
-		c->end->closer = (struct wst_task){ .tgid = 900, .comm = "helper" };
-		story_verdict(&st);
-		CHECK_STR(st.v.rule->id, "session.process_exited");
-		CHECK_EQ(st.v.confidence, died_of ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH);
-		if (died_of) {
-			CHECK_STR(story_evidence(&st, "holder_died"),
-				  "pid 900, which had kept it open, died of a signal (9) itself");
-			CHECK_STR(st.v.alternatives[0], "session.process_killed");
-		}
-		story_done(&st);
-	}
-}
-
 /* A proxy with one side that can be followed: what it does may have come from the other one. */
 TEST(rules_end, proxy_with_an_unseen_side)
 {
