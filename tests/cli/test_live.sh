@@ -202,3 +202,28 @@ test_losses_are_counted() {
 		fail "no agent line"
 	says agent lost
 }
+
+# At any moment from its start to well into its work, while another tracer goes on beside it.
+test_kill_at_random_moments_beside_another() {
+	local port other round status killed=0
+	port=$(free_port)
+	start other "$WSTRACE" trace --port "$port"
+	other=$pid
+	for ((round = 0; round < 20; round++)); do
+		"$WSTRACE" trace --port "$port" >/dev/null 2>&1 &
+		pid=$!
+		started+=("$pid")
+		sleep "$((RANDOM % 2)).$(printf %03d $((RANDOM % 1000)))"
+		refuse "$port"
+		status=0
+		kill -KILL "$pid"
+		wait "$pid" || status=$?
+		killed=$((killed + (status == 137)))
+	done
+	[ $killed -eq 20 ] || fail "only $killed were killed"
+	sleep 1.5
+	stop "$other" INT
+	[ "$status" -eq 0 ] || fail "status $status: $(cat other.err)"
+	jq -r 'select(.event.name == "connect_failed") | .cause.id' other.out >other.said
+	[ "$(wc -l <other.said)" -eq 20 ] || fail "the other saw $(wc -l <other.said) of 20"
+}
