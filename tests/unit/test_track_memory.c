@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "events.h"
+#include "pipeline.h"
 #include "track/track.h"
 
 /* Of the address sanitizer, with which the unit tests are built: bytes asked for, not freed yet. */
@@ -115,5 +116,86 @@ TEST(track_memory, a_silent_session_fits_in_a_kibibyte)
 	/* the heap of due times may stay: 16 bytes for each that waited at one moment */
 	CHECK(__sanitizer_get_current_allocated_bytes() <= empty + 24 * SESSIONS);
 	track_free(t);
+	CHECK_EQ(__sanitizer_get_current_allocated_bytes(), before);
+}
+
+#define STRANGERS 9000u /* more than any table has room for */
+#define TABLES_MAX_BYTES (24u << 20)
+
+static int count_line(void *arg, const char *line, size_t len)
+{
+	size_t *count = arg;
+
+	*count += line && len;
+	return 0;
+}
+
+/* Whose address, port, namespace, process, container and path nobody else has. */
+static void add_stranger(struct events *e, uint32_t n, bool let_in)
+{
+	struct side s = SERVER;
+	char remote[32], local[32], comm[16], path[256], cgroup[96];
+
+	snprintf(remote, sizeof(remote), "10.%u.%u.%u", n >> 16 & 255, n >> 8 & 255, n & 255);
+	snprintf(local, sizeof(local), "172.16.%u.%u", n >> 8 & 255, n & 255);
+	snprintf(comm, sizeof(comm), "server%u", n);
+	snprintf(path, sizeof(path), "GET /%c%c%c%c/chat HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
+		 'a' + n % 26, 'a' + n / 26 % 26, 'a' + n / 676 % 26, 'a' + n / 17576 % 26);
+	snprintf(cgroup, sizeof(cgroup), "/docker/%064x", n);
+	s.cookie = n + 1;
+	s.remote = remote;
+	s.local = local;
+	s.local_port = (uint16_t)(1000 + n);
+	s.tgid = 1000 + n;
+	s.comm = comm;
+	s.netns = 1000 + n;
+	ev_listen(e, &s, false);
+	ev_process(e, s.tgid, comm, cgroup);
+	ev_open(e, &s);
+	ev_request(e, &s, path)->head_seq = n * 7919;
+	ev_response(e, &s, let_in ? "HTTP/1.1 101 X\r\n\r\n" : "HTTP/1.1 503 X\r\n\r\n")
+		->head_seq = n * 7919 + 5;
+	ev_drop(e, &s, 2);
+	ev_signal(e, s.tgid, 9, 1, "killer");
+	ev_exit(e, s.tgid, 9);
+	ev_fin_both(e, &s, true);
+	events_pass_ms(e, 50);
+	ev_tick(e);
+}
+
+static void feed_strangers(struct pipeline *p, uint32_t from, uint64_t *now_ns)
+{
+	for (uint32_t first = from; first < from + STRANGERS; first += 100) {
+		struct events *e = events_new();
+
+		if (*now_ns)
+			e->now_ns = *now_ns;
+		for (uint32_t n = first; n < first + 100; n++)
+			add_stranger(e, n, n % 2);
+		for (size_t i = 0; i < e->count; i++)
+			CHECK_EQ(pipeline_feed(p, e->records[i], e->records[i]->size), 0);
+		*now_ns = e->now_ns;
+		events_free(e);
+	}
+}
+
+/* What is remembered of those that are gone has its limits. */
+TEST(track_memory, strangers_fill_the_tables_once)
+{
+	size_t before = __sanitizer_get_current_allocated_bytes(), lines = 0, full, later;
+	struct pipeline_config config = { .all = true, .on_line = count_line, .arg = &lines };
+	struct pipeline *p = pipeline_new(&config);
+	uint64_t now_ns = 0;
+
+	REQUIRE(p);
+	feed_strangers(p, 0, &now_ns);
+	full = __sanitizer_get_current_allocated_bytes() - before;
+	feed_strangers(p, STRANGERS, &now_ns);
+	later = __sanitizer_get_current_allocated_bytes() - before;
+	test_note("%zu KiB, then %zu KiB, %zu lines", full >> 10, later >> 10, lines);
+	CHECK(full <= TABLES_MAX_BYTES);
+	CHECK(later <= full + full / 20);
+	CHECK(lines >= 2 * STRANGERS);
+	pipeline_free(p);
 	CHECK_EQ(__sanitizer_get_current_allocated_bytes(), before);
 }
