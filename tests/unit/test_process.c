@@ -183,6 +183,7 @@ TEST(process, facts_of_proc_that_came_too_late_change_nothing)
 
 	ev_process(e, 9, "a", "/docker/" DIGITS);
 	ev_process(e, 9, "", "");
+	ev_process(e, 9, "a", "/"); /* as cgroups of v1 read while it exits */
 	apply_all(t, e);
 	CHECK_STR(process_find(t, 9, 0)->container_id, DIGITS);
 	CHECK_STR(process_find(t, 9, 0)->comm, "a");

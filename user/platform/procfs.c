@@ -14,6 +14,7 @@
 
 /* PROC_PID_INIT_INO of the kernel: the inode number of the first pid namespace. */
 #define PID_NAMESPACE_HOST_INO 0xeffffffcu
+#define PF_EXITING 0x4 /* include/linux/sched.h */
 #define NS_PER_TICK 10000000ull /* USER_HZ is 100 on every architecture with BPF */
 
 /* The file's first bytes as a string; its length or -errno. */
@@ -34,22 +35,27 @@ static ssize_t read_text(int dir_fd, const char *name, char *ret_text, size_t si
 	return n < 0 ? n : (ssize_t)len;
 }
 
-/* Field 22 of stat: start time in ticks since boot. The name in field 2 may hold anything, ')' too. */
+/*
+ * Fields 9 and 22 of stat: flags, and the start time in ticks since boot. The name in field 2 may
+ * hold anything, ')' too.
+ */
 static int check_start(int dir_fd, uint64_t start_ns)
 {
 	char text[1024];
 	const char *s;
 	uint64_t ticks, wanted = start_ns / NS_PER_TICK;
+	bool exiting = false;
 
 	if (read_text(dir_fd, "stat", text, sizeof(text)) <= 0)
 		return -ESRCH;
 	s = strrchr(text, ')');
-	/* A zombie has no descriptors and its cgroup reads as the root: it is gone. */
-	if (s && s[1] == ' ' && (s[2] == 'Z' || s[2] == 'X'))
-		return -ESRCH;
-	for (int field = 2; s && field < 22; field++)
+	for (int field = 2; s && field < 22; field++) {
+		if (field == 9)
+			exiting = strtoull(s, NULL, 10) & PF_EXITING;
 		s = strchr(s + 1, ' ');
-	if (!s)
+	}
+	/* It has no descriptors any more, and its cgroups of v1 read as the root: it is gone. */
+	if (!s || exiting)
 		return -ESRCH;
 	ticks = strtoull(s, NULL, 10);
 	/* Both are the same number cut to ticks; one tick of tolerance for the rounding. */
@@ -183,13 +189,14 @@ int procfs_can_count_descriptors(void *unused)
 
 int procfs_read_process(uint32_t tgid, uint64_t start_ns, struct wst_process_event *ret_event)
 {
-	char path[32];
-	int dir_fd;
-
-	*ret_event = (struct wst_process_event){
-		.h = { .type = WST_EV_PROCESS, .size = sizeof(*ret_event), .tgid = tgid },
+	const struct wst_process_event blank = {
+		.h = { .type = WST_EV_PROCESS, .size = sizeof(blank), .tgid = tgid },
 		.start_ns = start_ns,
 	};
+	char path[32];
+	int dir_fd, err;
+
+	*ret_event = blank;
 	snprintf(path, sizeof(path), "/proc/%u", tgid);
 	/* Every file is opened below this directory: all fail with ESRCH once the process is gone. */
 	dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -203,6 +210,9 @@ int procfs_read_process(uint32_t tgid, uint64_t start_ns, struct wst_process_eve
 	ret_event->fds_limit = read_descriptor_limit(dir_fd);
 	if (count_descriptors(dir_fd, &ret_event->fds_used))
 		ret_event->fds_used = 0;
+	err = check_start(dir_fd, start_ns); /* it may have begun to exit meanwhile */
 	close(dir_fd);
-	return 0;
+	if (err)
+		*ret_event = blank;
+	return err;
 }

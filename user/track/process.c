@@ -232,7 +232,7 @@ static void apply_oom(struct process *p, const struct wst_oom_event *e)
 
 static void apply_process(struct process *p, const struct wst_process_event *e)
 {
-	char cgroup[WST_CGROUP_PATH_BYTES];
+	char cgroup[WST_CGROUP_PATH_BYTES], id[sizeof(p->container_id)];
 
 	set_comm(p, e->comm);
 	if (e->fds_limit) {
@@ -242,9 +242,11 @@ static void apply_process(struct process *p, const struct wst_process_event *e)
 	field_copy(cgroup, sizeof(cgroup), e->cgroup, sizeof(e->cgroup));
 	if (!cgroup[0])
 		return; /* it was gone already: keep what an earlier look found */
+	/* nobody leaves a container: it was exiting, when its cgroups of v1 read as the root */
+	if (!container_id_from_cgroup(cgroup, id) && p->container_id[0])
+		return;
 	memcpy(p->cgroup, cgroup, sizeof(cgroup));
-	if (!container_id_from_cgroup(cgroup, p->container_id))
-		p->container_id[0] = '\0';
+	container_id_from_cgroup(cgroup, p->container_id);
 }
 
 static uint64_t start_of(const struct wst_event *event)
