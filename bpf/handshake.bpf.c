@@ -213,6 +213,12 @@ static __always_inline bool is_begin_of_preamble(const u8 *bytes, u32 n)
 	return bytes[0] == '\r' || bytes[0] == '\n' || (n > 6 && is_prefix(bytes, n, "PROXY ", 6));
 }
 
+/* What SOCKS 5 (RFC 1928, 1929) and 4 answer: the client's request is still to come. */
+static __always_inline bool is_socks_answer(const u8 *bytes, u32 n)
+{
+	return bytes[0] == 5 || (n == 2 && bytes[0] == 1) || (n == 8 && !bytes[0]);
+}
+
 /*
  * Bodies of requests and answers start with anything, so only the very first bytes of a connection
  * decide. What is not known here may still come before a request: the answer tells.
@@ -222,7 +228,7 @@ static __always_inline void note_first_bytes(struct note *note, u8 direction, co
 	bool odd = bytes[0] < 'A' || bytes[0] > 'Z' || (n > 2 && is_prefix(bytes, n, "PRI", 3));
 	bool request = direction == (note->flags & NOTE_PASSIVE ? WST_IN : WST_OUT);
 
-	if (note->seen & SEEN_HTTP)
+	if (note->seen & SEEN_HTTP || (note->odd && !request && is_socks_answer(bytes, n)))
 		return;
 	if (note->odd && !request)
 		odd = !is_prefix(bytes, n, "HTTP/1.", 7);

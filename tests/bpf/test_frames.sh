@@ -182,6 +182,14 @@ test_request_behind_a_long_proxy_header() {
 		s.end c.eof c.end && expect_cause upgrade.unauthorized '.session.path == "/chat"'
 }
 
+# RFC 1928 with the password of RFC 1929, to the end of what may come before a request
+test_request_behind_socks() {
+	tracing && talk listen connect c.raw=05020002 s.splice=4 s.raw=0502 c.splice=2 c.raw=0101610162 s.splice=5 \
+		s.raw=0100 c.splice=2 c.raw=05010001c61200021f40 s.splice=10 s.raw=05000001c61200021f40 c.splice=10 \
+		handshake c.text=5 "${BYE[@]}" &&
+		expect session_end '.close.clean and .session.path == "/chat" and .legs[1].websocket.frames_in == 2'
+}
+
 # Nothing tells where the answer to the first one ends, but it comes in a segment of its own.
 test_request_behind_another_request() {
 	tracing && talk listen connect c.hold 'c.ascii=GET /page HTTP/1.1\r\nHost: chat.test\r\n\r\n' request c.flush \

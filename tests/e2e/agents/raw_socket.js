@@ -19,8 +19,8 @@ async function ask(socket, url, key, { headers = {}, ahead = '', slice }) {
   }
 }
 
-// first: another request on the same connection, whose answer is awaited.
-function open(id, address, { first, ...how } = {}) {
+// first: what is said before on the same connection, each with an answer that is awaited.
+function open(id, address, { first = [], ...how } = {}) {
   const url = new URL(address);
   const key = newKey();
   const host = url.hostname.replace(/^\[|\]$/g, '');
@@ -34,14 +34,18 @@ function open(id, address, { first, ...how } = {}) {
     socket.on('end', () => resolve({ how: 'fin' }));
     socket.on('close', () => resolve({ how: 'closed' }));
   });
-  socket.on('connect', () => (first ? socket.write(first) : ask(socket, url, key, how)));
+  const ahead = [].concat(first);
+  let asked = false;
+  const goOn = () => {
+    state.received = Buffer.alloc(0);
+    asked = !ahead.length;
+    return asked ? ask(socket, url, key, how) : socket.write(ahead.shift(), 'latin1');
+  };
+  socket.on('connect', goOn);
   return new Promise((resolve) => {
-    let asked = !first;
     socket.on('data', () => {
       if (!asked) {
-        asked = true;
-        state.received = Buffer.alloc(0);
-        ask(socket, url, key, how);
+        goOn();
         return;
       }
       // behind the rest of the first answer, if that came in pieces
