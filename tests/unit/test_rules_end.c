@@ -126,6 +126,36 @@ TEST(rules_end, peer_that_was_not_followed)
 	}
 }
 
+/* The backend hung and goes on after nginx had given it up: that broke no silence. */
+TEST(rules_end, words_after_the_close_break_no_silence)
+{
+	struct story st;
+
+	for (int late = 0; late < 2; late++) {
+		test_note("late %d", late);
+		story_begin(&st, STORY_PROXIED);
+		memcpy(st.parts[STORY_PROXY_IN].owner.comm, "nginx", sizeof("nginx"));
+		memcpy(st.parts[STORY_PROXY_OUT].owner.comm, "nginx", sizeof("nginx"));
+		story_fin(&st, STORY_PROXY_OUT);
+		story_fin(&st, STORY_PROXY_IN);
+		for (unsigned int leg = STORY_PROXY_IN; leg <= STORY_PROXY_OUT; leg++) {
+			struct conn_end *end = st.conns[leg].end;
+
+			end->walk[0].last_payload_ns = STORY_END_NS - 3000 * STORY_MS;
+			end->walk[1].last_payload_ns = STORY_END_NS - 3100 * STORY_MS;
+			end->closing.ts_ns = STORY_END_NS;
+			memcpy(end->closing.walk, end->walk, sizeof(end->walk));
+			if (late) {
+				end->walk[0].last_payload_ns = STORY_END_NS + STORY_MS;
+				end->walk[0].longest_silence_ms = 3001;
+			}
+		}
+		CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.proxy_idle_timeout");
+		CHECK_EQ(st.v.confidence, CONFIDENCE_MEDIUM);
+		story_done(&st);
+	}
+}
+
 /* socat forks for each connection; that its child ends with it tells nothing. */
 TEST(rules_end, process_for_one_connection)
 {

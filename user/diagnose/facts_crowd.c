@@ -64,9 +64,8 @@ static uint64_t latest(uint64_t a, uint64_t b)
 }
 
 /* The last sign of life in one direction before the decision to end it. */
-static uint64_t last_word_ns(const struct facts *f, const struct conn *c, int direction)
+static uint64_t last_word_ns(const struct facts *f, const struct wst_walk_facts *w)
 {
-	const struct wst_walk_facts *w = &c->end->walk[direction];
 	uint64_t last_ns = w->last_payload_ns;
 
 	/* The Close frame is payload as well, and what is asked for is the time before it. */
@@ -136,12 +135,22 @@ static uint64_t longer(uint32_t a_ms, uint32_t b_ms)
 	return (a_ms > b_ms ? a_ms : b_ms) * 1000000ull;
 }
 
-/* As the counts of frames: of any one socket, as all of them saw the same. */
-static void measure_outlived(struct pattern_sample *s, const struct conn *c)
+/*
+ * The frames before the decision: what comes in after a process closed its socket broke no silence.
+ * What it wrote may still wait to be sent then.
+ */
+static void walk_before_end(const struct conn *c, struct wst_walk_facts ret[2])
 {
-	const struct wst_walk_facts *client = &c->end->walk[conn_from_client(c)];
-	const struct wst_walk_facts *server = &c->end->walk[conn_from_server(c)];
+	struct conn_snapshot at;
+	bool decided = conn_at_close(c, &at) && !at.tcp.unsent_bytes;
 
+	memcpy(ret, decided ? at.walk : c->end->walk, sizeof(at.walk));
+}
+
+/* As the counts of frames: of any one socket, as all of them saw the same. */
+static void measure_outlived(struct pattern_sample *s, const struct wst_walk_facts *client,
+			     const struct wst_walk_facts *server)
+{
 	s->outlived_ns[PATTERN_IDLE] = longer(client->longest_silence_ms,
 					      server->longest_silence_ms);
 	s->outlived_ns[PATTERN_IDLE_OF_CLIENT] = longer(client->longest_pause_ms, 0);
@@ -152,18 +161,23 @@ static void measure(struct facts *f)
 {
 	struct pattern_sample *s = &f->crowd.sample;
 	const struct conn *c = facts_witness(f);
+	const struct wst_walk_facts *client, *server;
+	struct wst_walk_facts walk[2];
 	uint64_t client_ns, server_ns;
 
 	if (!c || f->stage != STAGE_SESSION)
 		return;
-	client_ns = last_word_ns(f, c, conn_from_client(c));
-	server_ns = last_word_ns(f, c, conn_from_server(c));
+	walk_before_end(c, walk);
+	client = &walk[conn_from_client(c)];
+	server = &walk[conn_from_server(c)];
+	client_ns = last_word_ns(f, client);
+	server_ns = last_word_ns(f, server);
 	s->ended_ns = decided_ns(f);
 	s->value_ns[PATTERN_IDLE] = since(s->ended_ns, latest(client_ns, server_ns));
 	s->value_ns[PATTERN_IDLE_OF_CLIENT] = since(s->ended_ns, client_ns);
 	s->value_ns[PATTERN_IDLE_OF_SERVER] = since(s->ended_ns, server_ns);
 	s->value_ns[PATTERN_AGE] = since(s->ended_ns, f->session->opened_ns);
-	measure_outlived(s, c);
+	measure_outlived(s, client, server);
 	s->client_messages = facts_messages(f, true);
 	for (unsigned int i = 0; i < 12; i++)
 		s->frames += c->end->walk[i % 2].frames[i / 2];

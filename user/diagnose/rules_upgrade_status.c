@@ -252,7 +252,7 @@ static const struct rule rules[] = {
 		.user_message = "The chat service has a problem. Please try again in a moment.",
 		.steps = {
 			"Look for the exception in the log of the one that answered, at the time in the evidence.",
-			"nginx answers 500 without asking the backend if worker_connections are used up.",
+			"nginx answers 500 without asking the backend if worker_connections, or the files that it may open (`worker_rlimit_nofile`), are used up.",
 		},
 	},
 	{

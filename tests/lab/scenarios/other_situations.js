@@ -217,6 +217,22 @@ module.exports = [
   },
   {
     ...base,
+    name: 'backend-hangs-behind-nginx',
+    broken: 'The backend hangs with a message unread until proxy_read_timeout of nginx, 3s, is over; then it goes on.',
+    cause: ['session.proxy_idle_timeout', 'session.ping_timeout_peer_unresponsive'],
+    confidence: 'medium',
+    async run(t) {
+      const backend = await t.server('node');
+      await t.nginx({ server: passTo(t.upstream(), 'proxy_read_timeout 3s;') });
+      const session = await t.open({ to: 'proxy' });
+      t.kill(backend, 'SIGSTOP');
+      await session.say('hello');
+      await session.closed();
+      t.kill(backend, 'SIGCONT');
+    },
+  },
+  {
+    ...base,
     name: 'crash-loop',
     broken: 'A supervisor starts a server again and again; it is killed by SIGSEGV after a while each time.',
     cause: 'session.process_crashed',
