@@ -26,7 +26,8 @@ TEST_PACKAGES=(
 	iproute2 nftables procps curl strace # namespaces, faults, looking around
 	nginx golang-go golang-github-gorilla-websocket-dev
 	haproxy libnginx-mod-nchan python3-websockets openssl runc # the lab
-	apache2-bin caddy lighttpd socat squid stunnel4 varnish # its other proxies
+	apache2-bin caddy h2o libnginx-mod-stream lighttpd microsocks nghttp2-proxy rinetd socat squid stunnel4
+	varnish # its other proxies
 	daphne gunicorn libmojolicious-perl libtomcat10-embed-java default-jdk-headless puma # its other servers
 	python3-aiohttp python3-tornado python3-wsproto ruby-faye-websocket uvicorn
 	chromium tshark
@@ -116,7 +117,7 @@ forbid_services() {
 disable_services() {
 	local name
 	[ -d /run/systemd/system ] || return 0
-	for name in nginx haproxy caddy lighttpd squid stunnel4 varnish varnishncsa; do
+	for name in nginx haproxy caddy h2o lighttpd microsocks nghttpx rinetd squid stunnel4 varnish varnishncsa; do
 		if printf '%s\n' "$@" | grep -qx "$name"; then
 			systemctl -q disable "$name.service" || true
 		fi

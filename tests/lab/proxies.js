@@ -111,6 +111,41 @@ ${main}
 const socat = ({ address, port, upstream, options = [] }) => ['/usr/bin/socat', ...options,
   `TCP-LISTEN:${port},bind=${address},fork,reuseaddr`, `TCP:${upstream}`];
 
+const microsocks = ({ address, port }) => ['/usr/bin/microsocks', '-i', address, '-p', `${port}`];
+
+// The other module of nginx, which knows nothing of HTTP.
+const nginxStream = ({ folder, address, port, upstream, main = '' }) => ['/usr/sbin/nginx', '-e', `${folder}/nginx-error.log`,
+  '-c', write(folder, 'stream.conf', `
+load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+daemon off;
+user nobody nogroup;
+pid ${folder}/nginx.pid;
+worker_processes 1;
+error_log ${folder}/nginx-error.log info;
+events { worker_connections 256; }
+stream { server { listen ${address}:${port}; proxy_pass ${upstream}; ${main} } }
+`)];
+
+// One process for all connections.
+const rinetd = ({ folder, address, port, upstream }) => ['/usr/sbin/rinetd', '-f', '-c',
+  write(folder, 'rinetd.conf', `${address} ${port} ${upstream.replace(':', ' ')}\n`)];
+
+function h2o({ folder, address, port, upstream, main = '' }) {
+  return ['/usr/bin/h2o', '-c', write(folder, 'h2o.conf', `
+user: nobody
+num-threads: 2
+error-log: ${folder}/h2o-error.log
+listen: { host: ${address}, port: ${port} }
+proxy.websocket: ON
+${main}
+hosts: { default: { paths: { "/": { proxy.reverse.url: "http://${upstream}/" } } } }
+`)];
+}
+
+const nghttpx = ({ folder, address, port, upstream, options = [] }) => ['/usr/sbin/nghttpx',
+  `--conf=${write(folder, 'nghttpx.conf', '')}`, `-f${address},${port};no-tls`, `-b${upstream.replace(':', ',')}`,
+  `--errorlog-file=${folder}/nghttpx-error.log`, '--single-process', ...options];
+
 // What comes with other things than the lab's packages.
 const OPTIONAL = { dockerProxy: '/usr/sbin/docker-proxy' };
 
@@ -151,4 +186,4 @@ const nodeProxy = ({ address, port, upstream }) => [process.execPath,
 const gateway = ({ address, port, upstream }) => [process.execPath,
   path.join(__dirname, 'servers/gateway.js'), JSON.stringify({ host: address, port, target: upstream })];
 
-module.exports = { OPTIONAL, PROXIES: { apache, caddy, dockerProxy, gateway, goProxy, lighttpd, nodeProxy, socat, squid, stunnel, varnish }, caddyReload };
+module.exports = { OPTIONAL, PROXIES: { apache, caddy, dockerProxy, gateway, goProxy, h2o, lighttpd, microsocks, nghttpx, nginxStream, nodeProxy, rinetd, socat, squid, stunnel, varnish }, caddyReload };

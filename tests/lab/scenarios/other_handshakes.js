@@ -19,7 +19,7 @@ const odd = (name, broken, options, prepare = () => ({})) => ({
   cause: 'session.process_killed',
   async run(t) {
     const server = await t.server('aiohttp');
-    const to = await prepare(t);
+    const { proxy, ...to } = await prepare(t);
     const session = await t.open({ raw: true, ...to, ...options });
     await t.sleep(KILLED_AFTER_MS);
     t.kill(server);
@@ -51,6 +51,14 @@ async function forward(t) {
   return { to: 'proxy', first: `CONNECT ${upstream} HTTP/1.1\r\nHost: ${upstream}\r\n\r\n` };
 }
 
+// A proxy that asks for the backend in SOCKS 5 (RFC 1928): no authentication, then CONNECT.
+async function socks(t) {
+  const [host, port] = t.upstream().split(':');
+  const proxy = await t.proxy('microsocks');
+  const address = [...host.split('.').map(Number), port >> 8, port & 255];
+  return { to: 'proxy', first: ['\x05\x01\x00', String.fromCharCode(5, 1, 0, 1, ...address)], proxy };
+}
+
 module.exports = [
   odd('head-in-pieces', 'The request comes in pieces of seven bytes', { slice: 7 }),
   odd('key-after-long-cookie', 'The request has a cookie of six kilobytes', { headers: { Cookie: 'c'.repeat(6000) } }),
@@ -58,6 +66,21 @@ module.exports = [
   odd('empty-line-before-request', 'An empty line comes before the request', { ahead: '\r\n' }),
   odd('page-before-upgrade', 'The same connection was used for a page', { first: 'GET /page HTTP/1.1\r\nHost: lab\r\n\r\n' }),
   odd('tunnel-through-forward-proxy', 'The client asked Apache for a tunnel (CONNECT)', {}, forward),
+  odd('tunnel-through-socks', 'The client asked microsocks for the backend (SOCKS 5)', {}, socks),
+  {
+    ...base,
+    name: 'socks-killed',
+    broken: 'microsocks is killed, through which the client reached the backend.',
+    cause: 'session.proxy_exited',
+    async run(t) {
+      await t.server('aiohttp');
+      const { proxy, ...to } = await socks(t);
+      const session = await t.open({ raw: true, ...to });
+      await t.sleep(KILLED_AFTER_MS);
+      t.kill(proxy);
+      await session.ended();
+    },
+  },
   {
     ...base,
     name: 'proxy-protocol-backend-killed',

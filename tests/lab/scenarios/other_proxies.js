@@ -121,7 +121,7 @@ async function behindUnixSocket(t, more = '') {
   return backend;
 }
 
-const TUNNELS = ['apache', 'caddy', 'dockerProxy', 'goProxy', 'lighttpd', 'nodeProxy', 'squid', 'varnish', 'socat', 'stunnel'];
+const TUNNELS = ['apache', 'caddy', 'dockerProxy', 'goProxy', 'h2o', 'lighttpd', 'nghttpx', 'nodeProxy', 'squid', 'varnish', 'socat', 'stunnel'];
 
 module.exports = [
   ...TUNNELS.map(backendKilled),
@@ -135,6 +135,10 @@ module.exports = [
   // Squid looks at its clocks once a second.
   { ...idle('squid-read-timeout', 'read_timeout of Squid is two seconds.', 'squid', { main: 'read_timeout 2 seconds' }), confidence: 'medium' },
   idle('stunnel-idle', 'TIMEOUTidle of stunnel, which ends TLS, is two seconds.', 'stunnel', { main: 'TIMEOUTidle = 2' }),
+  idle('h2o-timeout', 'proxy.websocket.timeout of H2O is two seconds.', 'h2o', { main: 'proxy.websocket.timeout: 2000' }),
+  idle('nghttpx-read-timeout', 'Both read timeouts of nghttpx are two seconds.', 'nghttpx',
+    { options: ['--frontend-read-timeout=2s', '--backend-read-timeout=2s'] }),
+  idle('nginx-stream-timeout', 'proxy_timeout of nginx is two seconds, in its stream module.', 'nginxStream', { main: 'proxy_timeout 2s;' }),
   idle('socat-idle', 'socat -T 2 forwards TCP.', 'socat', { options: ['-T', '2'] }),
 
   refused('apache-without-tunnel', 'Apache passes the request on as one of HTTP.', 'upgrade.headers_not_forwarded',
@@ -159,6 +163,8 @@ module.exports = [
   nobody('varnish', ['upgrade.no_response', 'connect.closed_unserved']),
   nobody('socat', ['upgrade.no_response', 'connect.closed_unserved']),
 
+  through('rinetd', 'terminated', 'rinetd, which is one process, gets SIGTERM.', 'session.proxy_exited',
+    (t, { proxy }) => t.kill(proxy, 'SIGTERM')),
   through('apache', 'restarted', 'Apache gets SIGHUP: its workers end at once.',
     ['session.proxy_worker_shutdown', 'session.proxy_exited'], (t, { proxy }) => t.kill(proxy, 'SIGHUP')),
   {
