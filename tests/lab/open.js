@@ -7,7 +7,6 @@
 // right; then the entry goes.
 
 const OPEN = {
-  'squid-read-timeout': 'Squid looks at its clocks once a second, so the silences that one timer ends differ by that much',
   'unix-socket-backend-killed': 'a Unix socket is no leg that is followed, so who was killed behind it is not known',
   'unix-socket-backend-killed-in-silence': 'the same',
   'heartbeat-shorter-than-round-trip': 'a ping that waits for less than ten round trips is not taken for overdue',

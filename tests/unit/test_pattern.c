@@ -45,6 +45,72 @@ TEST(pattern, third_time_tells)
 	CHECK(p.independent && !p.age_too);
 }
 
+static struct pattern_sample ended_at(uint64_t ended_ms, uint64_t age_ms, uint64_t idle_ms)
+{
+	struct pattern_sample s = sample(0, age_ms, idle_ms);
+
+	s.ended_ns = ended_ms * MS;
+	return s;
+}
+
+/* Timers that are looked at once a second run out up to a second late. */
+TEST(pattern, swept_timers)
+{
+	const struct pattern_sample swept[] = { ended_at(1000995, 9000, 2030),
+						ended_at(1006010, 7300, 2980),
+						ended_at(1013030, 30000, 2400) };
+	struct pattern p = find_after(swept, 3);
+
+	CHECK_EQ(p.kind, PATTERN_IDLE);
+	CHECK(p.swept && !p.age_too);
+	CHECK_EQ(find_after(swept, 2).kind, PATTERN_NONE);
+}
+
+TEST(pattern, not_swept)
+{
+	/* ends at any time; silences that differ by more; one that outlived a longer one */
+	struct pattern_sample s[][3] = {
+		{ ended_at(1000995, 9000, 2030), ended_at(1006310, 7300, 2980),
+		  ended_at(1013030, 30000, 2400) },
+		{ ended_at(1000995, 9000, 1830), ended_at(1006010, 7300, 2980),
+		  ended_at(1013030, 30000, 2400) },
+		{ ended_at(1000995, 9000, 2030), ended_at(1006010, 7300, 2980),
+		  ended_at(1013030, 30000, 2400) },
+		/* short ones are mostly not timers */
+		{ ended_at(1000995, 9000, 930), ended_at(1006010, 7300, 1880),
+		  ended_at(1013030, 30000, 1400) },
+		/* ages, with something said until the end */
+		{ ended_at(1000995, 2030, 10), ended_at(1006010, 2980, 250),
+		  ended_at(1013030, 2400, 500) },
+	};
+
+	s[2][0].outlived_ns[PATTERN_IDLE] = 4 * SECOND;
+	for (size_t i = 0; i < sizeof(s) / sizeof(s[0]); i++) {
+		test_note("%zu", i);
+		CHECK_EQ(find_after(s[i], 3).kind, PATTERN_NONE);
+	}
+}
+
+/* Of many sets of three random ends with silences of up to ten seconds, hardly any look swept. */
+TEST(pattern, random_ends_are_not_swept)
+{
+	uint64_t random = 88172645463325252ull;
+	struct pattern_sample s[3];
+	unsigned int swept = 0;
+
+	for (unsigned int n = 0; n < 20000; n++) {
+		for (unsigned int i = 0; i < 3; i++) {
+			random ^= random << 13;
+			random ^= random >> 7;
+			random ^= random << 17;
+			s[i] = ended_at(1000000 + 60000ull * i + random % 30000,
+					20000 + random / 3 % 5000, 900 + random / 7 % 9100);
+		}
+		swept += find_after(s, 3).swept;
+	}
+	CHECK(swept < 20);
+}
+
 TEST(pattern, age_is_told_from_silence)
 {
 	const struct pattern_sample s[] = { sample(1000, 30000, 5000), sample(1100, 30020, 100),

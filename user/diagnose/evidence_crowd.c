@@ -92,6 +92,10 @@ void evidence_pattern(struct evidence *ev, const struct pattern *p)
 		     "%u of the last %u sessions that ended like this did so %s %s, within %s",
 		     p->count, p->total, format_seconds(value, p->value_ns), kind_text(p->kind),
 		     format_duration(spread, p->spread_ns));
+	if (p->swept)
+		evidence_add(
+			ev, "same_fraction", 0,
+			"all at the same fraction of a second, as if timers were looked at once a second");
 	if (!p->independent)
 		evidence_add(ev, "same_moment", 0,
 			     "but they began and ended together: one event may have ended them all");

@@ -78,7 +78,7 @@ static bool surely_idle(const struct facts *f)
 {
 	const struct pattern *p = &f->crowd.pattern;
 
-	if (!is_idle_pattern(f))
+	if (!is_idle_pattern(f) || p->swept)
 		return false;
 	/* One event can end sessions that began together; not if the proxy closed both sides. */
 	if (idles_only(f))

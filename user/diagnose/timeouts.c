@@ -128,6 +128,7 @@ static const struct known_proxy proxies[] = {
 	  "`GracefulShutdownTimeout`", true, false, true },
 	{ "lighttpd", "lighttpd", "`server.max-read-idle`", "`server.graceful-shutdown-bg`", true,
 	  false, true },
+	{ "squid", "Squid", "`read_timeout`", "`shutdown_lifetime`", true, false, false },
 	{ "stunnel", "stunnel", "`TIMEOUTidle`", "its reload", true, false, false },
 	{ "pound", "Pound", "`WSTimeOut`", "`Grace`", true, false, false },
 	{ "h2o", "H2O", "`proxy.websocket.timeout`", "`proxy.timeout.io`", true, false, true },

@@ -12,6 +12,10 @@
 #define ABOVE_CHANCE 3
 /* Of the mean time between two frames: whoever ends a session sooner answers the last one. */
 #define REACTION_SHARE 10
+/* How often software looks at its timers that does not have one for each connection. */
+#define SWEEP_NS 1000000000ull
+/* What it does first, and how late it wakes up. */
+#define SWEEP_LATE_NS 50000000ull
 /* Limits with jitter (Envoy, gRPC) differ by a tenth at most; fewer ends may be chance. */
 #define JITTER_SHARE 10
 #define JITTER_REPEATS 5
@@ -197,6 +201,37 @@ static struct pattern choose(const struct pattern_group *g, const struct pattern
 	return has_idle ? idle : age;
 }
 
+/* Did those of the cluster end at the same fraction of a second as this one? */
+static bool ends_align(const struct pattern_group *g, const struct cluster *cl, uint64_t ended_ns)
+{
+	for (uint32_t i = 0; i < g->count; i++) {
+		/* the moment before is as near as the one after */
+		uint64_t apart = (g->samples[i].ended_ns + SWEEP_LATE_NS + SWEEP_NS -
+				  ended_ns % SWEEP_NS) %
+				 SWEEP_NS;
+
+		if (cluster_has(cl, &g->samples[i]) && apart > 2 * SWEEP_LATE_NS)
+			return false;
+	}
+	return true;
+}
+
+/* Silences that differ by no more than the time between two looks at the timers. */
+static bool repeats_swept(const struct pattern_group *g, const struct pattern_sample *sample,
+			  struct pattern *p)
+{
+	struct cluster cl = cluster_at(sample, PATTERN_IDLE);
+
+	cl.tolerance_ns = SWEEP_NS;
+	p->swept = ends_align(g, &cl, sample->ended_ns) && repeats(g, &cl, PATTERN_REPEATS, p) &&
+		   p->moments >= PATTERN_REPEATS && p->spread_ns <= SWEEP_NS + SWEEP_LATE_NS &&
+		   2 * p->spread_ns <= p->value_ns;
+	if (!p->swept)
+		*p = (struct pattern){ 0 };
+	p->age_too = p->swept && !outweighs(g, &cl, PATTERN_AGE);
+	return p->swept;
+}
+
 /* A limit that is set with jitter, so that not all come back at once. */
 static bool repeats_roughly(const struct pattern_group *g, const struct pattern_sample *sample,
 			    struct pattern *p)
@@ -226,7 +261,8 @@ struct pattern pattern_find(const struct pattern_group *g, const struct pattern_
 	}
 	if (!p.kind) {
 		p = (struct pattern){ 0 };
-		repeats_roughly(g, sample, &p);
+		if (!repeats_swept(g, sample, &p))
+			repeats_roughly(g, sample, &p);
 	}
 	p.total = g->count;
 	return p;

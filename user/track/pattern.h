@@ -52,6 +52,11 @@ struct pattern {
 	bool idle_too; /* an age that repeats, and the idle does as well */
 	/* Each of them ended right after something was said, as if in answer to it. */
 	bool reaction;
+	/*
+	 * Up to a second apart, and each at the same fraction of a second: whoever ended them looks
+	 * at its timers once a second.
+	 */
+	bool swept;
 	bool blurred; /* values within a tenth of each other, not closer: a timer with jitter */
 	bool client_silent; /* in none of them did the client send a message */
 };
