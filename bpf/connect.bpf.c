@@ -98,12 +98,17 @@ static __always_inline bool failed_without_handshake(struct sock *sk, struct not
 		return false;
 	if (note->tls_alert[WST_IN] != 255 || note->tls_alert[WST_OUT] != 255)
 		return !(note->seen & SEEN_TLS_DATA);
-	if (!(note->flags & NOTE_PASSIVE) || BPF_CORE_READ(tp, bytes_sent))
+	if (note->seen & SEEN_NO_TLS)
+		return true;
+	if (!(note->flags & NOTE_PASSIVE))
+		return note->seen & SEEN_TLS && note->flags & NOTE_FIN_IN &&
+		       !BPF_CORE_READ(tp, bytes_received);
+	if (BPF_CORE_READ(tp, bytes_sent))
 		return false;
 	if (!BPF_CORE_READ(sk, sk_socket) && !(note->flags & NOTE_FIN_OUT))
 		return age_ns > UNACCEPTED_AGE_NS;
-	return note->flags & NOTE_FIN_OUT_FIRST && !BPF_CORE_READ(tp, bytes_received) &&
-	       age_ns < UNSERVED_AGE_NS;
+	return note->flags & NOTE_FIN_OUT_FIRST && age_ns < UNSERVED_AGE_NS &&
+	       (note->seen & SEEN_TLS || !BPF_CORE_READ(tp, bytes_received));
 }
 
 static __always_inline void emit_state(const struct sock *sk, const struct note *note, u64 cookie,

@@ -33,6 +33,8 @@ static __always_inline u32 tcp_flags(const struct sock *sk, const struct note *n
 		flags |= WST_TCP_TLS;
 	if (note->seen & SEEN_TLS_DATA)
 		flags |= WST_TCP_TLS_DATA;
+	if (note->seen & SEEN_NO_TLS)
+		flags |= WST_TCP_NO_TLS;
 	return flags;
 }
 

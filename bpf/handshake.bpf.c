@@ -188,6 +188,16 @@ static __always_inline void continue_head(struct __sk_buff *skb, struct bpf_sock
 	scan_segment(skb, sk, note, p, !(note->scan.marks & HTTP_MARK_ANSWER));
 }
 
+/* type, version, length 2, level, description */
+static __always_inline bool note_tls_alert(struct note *note, const struct packet *p,
+					   const u8 *bytes)
+{
+	if (bytes[0] != TLS_ALERT || p->len != 7 || bytes[1] != 3 || bytes[3] || bytes[4] != 2)
+		return false;
+	note->tls_alert[p->direction & 1] = bytes[6];
+	return true;
+}
+
 /* TLS hides the rest; alerts before application data are in the clear or at least countable. */
 static __always_inline void note_tls(struct note *note, const struct packet *p, const u8 *bytes)
 {
@@ -197,9 +207,7 @@ static __always_inline void note_tls(struct note *note, const struct packet *p, 
 		return;
 	if (bytes[0] == TLS_DATA)
 		note->seen |= SEEN_TLS_DATA | SEEN_NOT_HTTP;
-	/* type, version, length 2, level, description */
-	if (bytes[0] == TLS_ALERT && p->len == 7 && bytes[3] == 0 && bytes[4] == 2)
-		note->tls_alert[p->direction & 1] = bytes[6];
+	note_tls_alert(note, p, bytes);
 }
 
 /* "HTTP/1.1 101", of which 12 bytes have to be there. */
@@ -230,6 +238,8 @@ static __always_inline void note_first_bytes(struct note *note, u8 direction, co
 
 	if (note->seen & SEEN_HTTP || (note->odd && !request && is_socks_answer(bytes, n)))
 		return;
+	if (!request && note->seen & SEEN_TLS && is_prefix(bytes, n, "HTTP/1.", 7))
+		note->seen |= SEEN_NO_TLS;
 	if (note->odd && !request)
 		odd = !is_prefix(bytes, n, "HTTP/1.", 7);
 	if (!odd)
@@ -267,8 +277,11 @@ static __always_inline int begin_head(struct __sk_buff *skb, struct bpf_sock *sk
 		scan_segment(skb, sk, note, p, !answer);
 		return 0;
 	}
-	if (answer)
+	if (answer) {
+		if (n >= 7 && note_tls_alert(note, p, bytes))
+			note->seen |= SEEN_NO_TLS;
 		return 0;
+	}
 	if (is_begin_of_preamble(bytes, n)) {
 		int ahead = preamble(skb, p->direction, p->payload_offset, p->seq, p->len);
 

@@ -55,6 +55,7 @@ enum seen_flag { /* set by packets */
 		 SEEN_PLACED_IN = 1 << 6, /* next_seq[WST_IN] is known */
 		 SEEN_PLACED_OUT = 1 << 7,
 		 SEEN_HELD = 1 << 8, /* bytes up to held_end overtook a hole where a head is due */
+		 SEEN_NO_TLS = 1 << 9, /* HTTP answered a TLS handshake, or a TLS alert a request */
 };
 
 /* Where a connect() under way goes. */

@@ -222,6 +222,8 @@ enum wst_tcp_flag {
 	WST_TCP_TLS_DATA = 1 << 5, /* TLS application data was seen */
 	WST_TCP_USER_TIMEOUT = 1 << 6, /* TCP_USER_TIMEOUT was set */
 	WST_TCP_NO_ROUTE = 1 << 7, /* connect() failed before it chose a port or sent a SYN */
+	/* one side spoke TLS, the other did not: HTTP answered a handshake, or an alert a request */
+	WST_TCP_NO_TLS = 1 << 8,
 };
 
 struct wst_tcp_facts {

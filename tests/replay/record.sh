@@ -125,6 +125,10 @@ connect_cases() {
 		listen connect request pause=50 "${END[@]}"
 	record connect.tls_failed "A TLS ClientHello is answered by the alert handshake_failure." \
 		listen connect c.raw=16030100050100000100 s.drain s.raw=15030300020228 "${END[@]}"
+	record connect.tls_failed-plain-port "A TLS ClientHello is answered by HTTP in clear." \
+		listen connect c.raw=16030100050100000100 s.drain 's.ascii=HTTP/1.1 400 Bad Request\r\n\r\n' "${END[@]}"
+	record connect.tls_failed-plain-request "A request in clear is answered by a TLS alert." \
+		listen connect request s.read_head s.raw=1503030002020a "${END[@]}"
 }
 
 upgrade_cases() {

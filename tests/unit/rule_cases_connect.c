@@ -35,6 +35,25 @@ static void tls_blur(struct story *st)
 	st->conns[LEG].end->tcp.tls_alert_in = 0; /* close_notify */
 }
 
+static void mixed_up(struct story *st)
+{
+	tls(st);
+	st->conns[LEG].end->tcp.tls_alert_in = 255;
+	st->conns[LEG].end->tcp.flags |= WST_TCP_NO_TLS;
+}
+
+static void mixed_up_blur(struct story *st)
+{
+	st->conns[LEG].end->tcp.flags = WST_TCP_TLS;
+}
+
+static void hung_up_on_tls(struct story *st)
+{
+	tls(st);
+	st->conns[LEG].end->tcp.tls_alert_in = 255;
+	st->conns[LEG].end->tcp.bytes_in = 0;
+}
+
 static void firewalled(struct story *st)
 {
 	struct conn *c = &st->conns[LEG];
@@ -146,6 +165,8 @@ static void nothing_known(struct story *st)
 static const struct rule_case cases[] = {
 	{ "connect.ports_exhausted", CONFIDENCE_HIGH, STORY_CLIENT_ONLY, no_port, no_port_blur },
 	{ "connect.tls_failed", CONFIDENCE_HIGH, STORY_CLIENT_ONLY, tls, tls_blur },
+	{ "connect.tls_failed", CONFIDENCE_HIGH, STORY_CLIENT_ONLY, mixed_up, mixed_up_blur },
+	{ "connect.tls_failed", CONFIDENCE_MEDIUM, STORY_CLIENT_ONLY, hung_up_on_tls, NULL },
 	{ "connect.firewall_dropped", CONFIDENCE_HIGH, STORY_CLIENT_ONLY, firewalled,
 	  firewalled_blur },
 	{ "connect.backlog_overflow", CONFIDENCE_HIGH, STORY_CLIENT_ONLY, backlog, backlog_blur },

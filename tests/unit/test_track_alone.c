@@ -233,6 +233,43 @@ TEST(track_alone, failed_tls)
 	finish(t, s, e);
 }
 
+/* Port number n of a client on another host: TLS, and HTTP in answer. */
+static void probe_with_tls(struct events *e, unsigned int n)
+{
+	struct side s = SERVER;
+	struct wst_end_event *end;
+
+	s.cookie += n;
+	s.remote_port += n;
+	ev_open(e, &s)->connect_ns = e->now_ns;
+	ev_state_by_owner(e, &s, STATE_ESTABLISHED, STATE_FIN_WAIT1);
+	end = no_frames(ev_end(e, &s));
+	end->tcp.flags = WST_TCP_TLS | WST_TCP_NO_TLS;
+	end->tcp.bytes_in = 300;
+}
+
+/* It may be a scanner; whoever comes back within minutes wants something. */
+TEST(track_alone, tls_from_outside_to_a_port_without)
+{
+	struct events *e = events_new();
+	struct session *s;
+	struct track *t;
+
+	probe_with_tls(e, 0);
+	events_pass_ms(e, 1200000);
+	probe_with_tls(e, 1);
+	t = track_of(e);
+	CHECK(!next_end(t, UINT64_MAX, NULL));
+	CHECK_EQ(track_conn_count(t), 0);
+	track_free(t);
+	events_pass_ms(e, 5000);
+	probe_with_tls(e, 2);
+	t = track_of(e);
+	s = only_end(t, UINT64_MAX);
+	CHECK_EQ(session_stage(s), STAGE_CONNECT);
+	finish(t, s, e);
+}
+
 TEST(track_alone, tls_that_worked)
 {
 	struct events *e = events_new();

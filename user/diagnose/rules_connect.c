@@ -60,15 +60,59 @@ static bool is_tls_failure(uint8_t alert)
 	return alert != 0 && alert != 90 && alert != 255;
 }
 
+/* The handshake began; whoever accepted read that and hung up with no byte of an answer. */
+static bool tls_unanswered(const struct facts *f)
+{
+	const struct wst_tcp_facts *tcp = &f->client->end->tcp;
+	bool answered = conn_is_server_side(f->client) ? tcp->bytes_out : tcp->bytes_in;
+	bool unread = conn_is_server_side(f->server) && f->server->has_end &&
+		      f->server->end->tcp.unread_bytes >= f->server->end->tcp.bytes_in;
+
+	return tcp->flags & WST_TCP_TLS && !answered && !unread &&
+	       (f->end.how == ENDED_FIN_SENT || f->end.how == ENDED_FIN_RECEIVED ||
+		f->end.how == ENDED_ABORTED) &&
+	       (f->end.by == BY_SERVER || f->end.by == BY_PROXY || f->end.outside);
+}
+
+/* One side speaks TLS, and the other one does not. */
+static enum confidence tls_mixed_up(const struct facts *f, struct evidence *ev)
+{
+	bool began = f->client->end->tcp.flags & WST_TCP_TLS;
+	const struct wst_tuple *tuple = &f->client->tuple;
+	uint16_t port = conn_is_server_side(f->client) ? tuple->local_port : tuple->remote_port;
+
+	if (f->answer.status)
+		return CONFIDENCE_NONE;
+	if (!(f->client->end->tcp.flags & WST_TCP_NO_TLS)) {
+		if (f->stage != STAGE_CONNECT || !tls_unanswered(f))
+			return CONFIDENCE_NONE;
+		evidence_end(ev, f);
+		evidence_add(ev, "tls_unanswered", 0,
+			     "the client began a TLS handshake on port %u and got no answer at all",
+			     port);
+		return CONFIDENCE_MEDIUM;
+	}
+	evidence_add(
+		ev, "tls_mixed_up", 0,
+		began ? "the client began a TLS handshake on port %u, which was answered by HTTP in clear" :
+			"the request came in clear, and port %u answered it with a TLS alert",
+		port);
+	return CONFIDENCE_HIGH;
+}
+
 static enum confidence tls_failed(const struct facts *f, struct evidence *ev)
 {
 	const struct wst_tcp_facts *tcp = &f->client->end->tcp;
 	bool sent = is_tls_failure(tcp->tls_alert_out);
 	uint8_t alert = sent ? tcp->tls_alert_out : tcp->tls_alert_in;
+	enum confidence mixed_up;
 
-	if (!f->client->has_end || !(tcp->flags & WST_TCP_TLS) || (tcp->flags & WST_TCP_TLS_DATA) ||
-	    !is_tls_failure(alert))
+	if (!f->client->has_end || (tcp->flags & WST_TCP_TLS_DATA))
 		return CONFIDENCE_NONE;
+	mixed_up = tls_mixed_up(f, ev);
+	if (!is_tls_failure(alert) || (f->stage != STAGE_CONNECT && !mixed_up) ||
+	    !(tcp->flags & (WST_TCP_TLS | WST_TCP_NO_TLS)))
+		return mixed_up;
 	evidence_add(ev, "tls_alert", 0, "the %s sent the TLS alert %s (%u) during the handshake",
 		     sent == conn_is_server_side(f->client) ? "server" : "client",
 		     name_of_tls_alert(alert), alert);
@@ -256,11 +300,12 @@ static const struct rule rules[] = {
 		.category = CATEGORY_CONFIG,
 		.retry = RETRY_NO,
 		.strategy = STRATEGY_MANUAL,
-		.at = AT_CONNECT,
+		.at = AT_CONNECT | AT_UPGRADE,
 		.summary = "the TLS handshake with {target} failed",
 		.user_message = "A secure connection to the chat service could not be made. Trying again will not help; please tell the support.",
 		.steps = {
 			"The alert in the evidence names the side that refused: unknown_ca, certificate_expired or bad_certificate blame the certificate, protocol_version or handshake_failure the settings.",
+			"If one side spoke TLS and the other did not: wss:// needs a port with TLS (nginx `listen 443 ssl`, HAProxy `bind ... ssl crt`), ws:// one without, and so does proxy_pass http://.",
 			"See what the server offers: `openssl s_client -connect {target} -servername NAME`.",
 		},
 	},

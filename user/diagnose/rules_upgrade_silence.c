@@ -199,6 +199,7 @@ static const struct rule rules[] = {
 		.steps = {
 			"Unread bytes in the server's queue mean that it does not read: a blocked event loop, a stopped process, no free worker.",
 			"If the server closed without an answer, its log has the exception or the limit; if it ended, see the exit in the evidence.",
+			"A port with TLS closes like that on a client that asks for ws:// instead of wss://, or on a proxy with proxy_pass http:// instead of https://.",
 		},
 	},
 	{

@@ -9,6 +9,8 @@
 #define SERVICES_MAX 256
 #define BURSTS_MAX 2048
 #define CHECKS_MAX 1024
+#define TLS_TRIES_MAX 1024
+#define TLS_TRY_AGAIN_NS (10 * MINUTE_NS)
 /* So many equal gaps make a routine of it, of which a line is told so often. */
 #define CHECK_GAPS 2
 #define MINUTE_NS 60000000000ull
@@ -34,6 +36,7 @@ struct groups *groups_new(void)
 	    !keyed_init(&g->lost, LOST_MAX, sizeof(struct lost_connections)) &&
 	    !keyed_init(&g->incidents, INCIDENTS_MAX, sizeof(struct incident)) &&
 	    !keyed_init(&g->checks, CHECKS_MAX, sizeof(struct failing_check)) &&
+	    !keyed_init(&g->tls_tries, TLS_TRIES_MAX, sizeof(struct tls_try)) &&
 	    !keyed_init(&g->listeners, LISTENERS_MAX, sizeof(struct listener)))
 		return g;
 	groups_free(g);
@@ -52,6 +55,7 @@ void groups_free(struct groups *g)
 	keyed_free(&g->incidents);
 	keyed_free(&g->listeners);
 	keyed_free(&g->checks);
+	keyed_free(&g->tls_tries);
 	free(g);
 }
 
@@ -264,6 +268,23 @@ struct failing_check *groups_hold_back(struct groups *g, const struct conn *c)
 const struct failing_check *groups_failing_check(const struct groups *g, const struct conn *c)
 {
 	return keyed_find(&g->checks, check_key(c));
+}
+
+bool groups_note_tls_try(struct groups *g, const struct conn *c)
+{
+	uint64_t key = key_add(0, c->tuple.remote, sizeof(c->tuple.remote)), now_ns;
+	struct tls_try *try;
+	bool first;
+
+	key = key_add(key, c->tuple.local, sizeof(c->tuple.local));
+	key = key_add_number(key_add_number(key, c->tuple.local_port), c->tuple.netns);
+	try = keyed_obtain(&g->tls_tries, key);
+	if (!try)
+		return false;
+	now_ns = attempt_began_ns(c);
+	first = !try->last_ns || now_ns > try->last_ns + TLS_TRY_AGAIN_NS;
+	try->last_ns = now_ns;
+	return first;
 }
 
 void groups_tell_failed_connects(struct groups *g, const struct session *s)

@@ -60,6 +60,12 @@ struct failing_check {
 	uint64_t held_cookie; /* of the latest untold one, which is told when no other follows */
 };
 
+/* An address that began TLS on a port, in vain. */
+struct tls_try {
+	struct keyed_entry entry;
+	uint64_t last_ns;
+};
+
 struct groups {
 	struct keyed patterns; /* struct pattern_group */
 	struct keyed clients; /* struct client */
@@ -69,6 +75,7 @@ struct groups {
 	struct keyed incidents; /* struct incident */
 	struct keyed listeners; /* struct listener */
 	struct keyed checks; /* struct failing_check */
+	struct keyed tls_tries; /* struct tls_try */
 	struct failed_connect failed[FAILED_CONNECTS]; /* a ring */
 	uint32_t failed_count;
 };
@@ -114,6 +121,11 @@ struct failing_check *groups_hold_back(struct groups *g, const struct conn *c);
 #define CHECK_TOLD_EVERY_NS 60000000000ull
 /* What is known of failures like that one; NULL: nothing. */
 const struct failing_check *groups_failing_check(const struct groups *g, const struct conn *c);
+/*
+ * A client that is not on this host began TLS with this accepted socket, and nobody answered in TLS.
+ * The first time that it does so it may be a scanner; a client comes back. True: it has not yet.
+ */
+bool groups_note_tls_try(struct groups *g, const struct conn *c);
 /* The session is reported, and what its gateway failed to reach with it. */
 void groups_tell_failed_connects(struct groups *g, const struct session *s);
 /* Was this one, which has a session of its own, told with another? */

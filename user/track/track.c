@@ -242,6 +242,19 @@ static bool is_held_back(struct track *t, struct session *s, const struct conn *
 	return true;
 }
 
+/* TLS that nobody here asked for was begun once from outside, and met no TLS. */
+static bool is_tls_probe(struct track *t, const struct session *s)
+{
+	const struct conn *c = s->legs[0];
+	const struct wst_tcp_facts *tcp = &c->end->tcp;
+	bool alert = tcp->tls_alert_in != 255 || tcp->tls_alert_out != 255;
+
+	return s->leg_count == 1 && conn_is_server_side(c) && c->has_end &&
+	       tcp->flags & WST_TCP_TLS && !(tcp->flags & WST_TCP_TLS_DATA) &&
+	       (tcp->flags & WST_TCP_NO_TLS || !alert) && tcp->unread_bytes < tcp->bytes_in &&
+	       session_stage(s) == STAGE_CONNECT && groups_note_tls_try(t->groups, c);
+}
+
 /*
  * False: the session, due now, is put off or dropped. What a proxy could not reach is told as the
  * reason of its answer, and its health checks of a dead backend are told once for many.
@@ -250,6 +263,10 @@ static bool stands_alone(struct track *t, struct session *s, uint64_t now_ns)
 {
 	const struct conn *c = failed_try(s);
 
+	if (is_tls_probe(t, s)) {
+		track_drop_session(t, s);
+		return false;
+	}
 	if (!c)
 		return true;
 	if (!t->flushing && is_tried_for_client(t, c)) {

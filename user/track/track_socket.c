@@ -308,7 +308,7 @@ static bool is_worth_telling(const struct conn *c)
 	/* health checks of load balancers and port scans connect, say nothing and leave */
 	if (c->end->tcp.flags & WST_TCP_NEVER_ACCEPTED)
 		return c->end->tcp.bytes_in > 0;
-	return alert || was_not_served(c);
+	return alert || c->end->tcp.flags & WST_TCP_NO_TLS || was_not_served(c);
 }
 
 static int attach_without_handshake(struct track *t, struct conn *c)

@@ -58,6 +58,11 @@ const PROBES = `
     }
   })();`;
 
+// A scanner that looks whether a port speaks TLS: a ClientHello without ALPN.
+const TLS_PROBE = `
+  const socket = require('tls').connect({ host: process.argv[1], port: Number(process.argv[2]), rejectUnauthorized: false });
+  socket.on('error', () => {}).on('close', () => {});`;
+
 const base = { cause: 'session.normal', noIncidents: true, fast: true };
 const PAGE = (upstream) => `location / { try_files $uri =404; }
     ${passTo(upstream).replace('location /', 'location /lab/')}`;
@@ -171,6 +176,46 @@ module.exports = [
       await session.next('said');
       await t.bye(session);
       t.kill(apis);
+      await t.sleep(1000);
+    },
+  },
+  {
+    ...base,
+    name: 'soak-slow-consumers',
+    broken: 'Nothing: readers fall seconds behind and catch up, through nginx and without it, and nobody gives them up.',
+    fast: false,
+    async run(t) {
+      const small = { 'net.ipv4.tcp_rmem': '4096 8192 16384', 'net.ipv4.tcp_wmem': '4096 8192 16384' };
+      ['client', 'proxy', 'backend'].forEach((role) => t.world.namespace(role, small));
+      await t.server('go', { 'say-every': '20ms', 'say-size': 8000, 'write-wait': '20s' });
+      await t.nginx({ server: passTo(t.upstream(), 'send_timeout 20s;') });
+      const sessions = [await t.open({ client: 'slow' }), await t.open({ client: 'slow', to: 'proxy' }), await t.open()];
+      const { pid } = t.agent('client', 'slow');
+      for (let i = 0; i < 4; i++) {
+        process.kill(pid, 'SIGSTOP');
+        await t.sleep(2500);
+        process.kill(pid, 'SIGCONT');
+        await t.sleep(700);
+      }
+      await Promise.all(sessions.map((session) => t.bye(session)));
+      await t.sleep(1000);
+    },
+  },
+  {
+    ...base,
+    name: 'soak-probes-from-outside',
+    broken: 'Nothing: scanners on other hosts look what the port of the chat speaks, TLS among it.',
+    outside: ['client'],
+    async run(t) {
+      await t.server('node');
+      const session = await t.open();
+      const address = t.world.address('client', 'backend');
+      for (const probe of [TLS_PROBE, PROBES]) {
+        await t.world.start('client', [process.execPath, '-e', probe, address, '8000'], { cgroup: t.cgroup('client') }).ended;
+      }
+      await session.say('hello');
+      await session.next('said');
+      await t.bye(session);
       await t.sleep(1000);
     },
   },

@@ -21,6 +21,23 @@ function nginx(t, more = '') {
   });
 }
 
+// A client that asks for the wrong scheme.
+const wrongScheme = (name, broken, cause, serve, open, row = {}) => ({
+  name,
+  broken,
+  cause,
+  confidence: 'high',
+  fast: true,
+  async run(t) {
+    await serve(t);
+    await open(t);
+  },
+  ...row,
+});
+
+const secureNode = (t) => t.server('node', { tls: selfSigned(t.world.folder, 'chat.example') }, { port: 8443 });
+const once = (kind, url) => async (t) => t.program(kind, url(t), {}, { expected: null }).says(/closed|failed/);
+
 const closed = (sessions) => Promise.all(sessions.map((session) => session.closed()));
 
 module.exports = [
@@ -87,4 +104,26 @@ module.exports = [
       }
     },
   },
+  wrongScheme('wss-to-plain-node', 'The client asks for wss://, the port of the Node server speaks no TLS.', 'connect.tls_failed',
+    (t) => t.server('node'), (t) => t.attempt({ tls: true, port: 8000, rejectUnauthorized: false })),
+  wrongScheme('wss-to-plain-go', 'A Go client asks for wss://, the port of the Go server speaks no TLS.', 'connect.tls_failed',
+    (t) => t.server('go'), once('go', (t) => t.url('backend', { scheme: 'wss' }))),
+  wrongScheme('wss-to-plain-python', 'A Python client asks for wss://, the port of the Python server speaks no TLS.',
+    'connect.tls_failed', (t) => t.server('python'), once('python', (t) => t.url('backend', { scheme: 'wss' }))),
+  wrongScheme('wss-to-plain-nginx', 'A Python client asks for wss://, nginx listens without ssl.', 'connect.tls_failed',
+    (t) => t.nginx({ server: passTo(t.upstream()) }), once('python', (t) => t.url('proxy', { scheme: 'wss' }))),
+  wrongScheme('wss-to-plain-haproxy', 'A Go client asks for wss://, HAProxy binds without ssl.', 'connect.tls_failed',
+    (t) => t.haproxy({ backend: `server a ${t.upstream()}` }), once('go', (t) => t.url('proxy', { scheme: 'wss' }))),
+  wrongScheme('wss-to-plain-from-outside', 'Clients on other hosts ask for wss:// again and again, the port speaks no TLS.',
+    'connect.tls_failed', (t) => t.server('node'), async (t) => {
+      // The first time it may be a scanner: nothing is said of it.
+      for (let i = 0; i < 3; i++) {
+        await t.attempt({ tls: true, rejectUnauthorized: false, cause: i ? 'connect.tls_failed' : [] });
+      }
+      t.expected.shift();
+    }, { outside: ['client'] }),
+  wrongScheme('ws-to-tls-nginx', 'The client asks for ws://, the port of nginx speaks TLS.', 'upgrade.bad_request',
+    (t) => nginx(t), (t) => t.attempt({ to: 'proxy', port: 8443 })),
+  wrongScheme('ws-to-tls-node', 'The client asks for ws://, the port of the Node server speaks TLS.', 'upgrade.no_response',
+    secureNode, (t) => t.attempt({ port: 8443 })),
 ];
