@@ -84,6 +84,7 @@ struct path_story {
 
 	int stuck; /* leg whose segments were sent again in vain; -1: none */
 	struct conn_snapshot at_stuck;
+	uint32_t vain_attempts; /* to send there, in a row */
 	int full; /* leg whose peer took the least; -1: none had anything to send */
 	struct conn_snapshot at_full;
 	uint64_t zero_ns; /* how long that peer's window was zero */

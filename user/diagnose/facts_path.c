@@ -109,20 +109,34 @@ static void find_near(struct facts *f)
 	p->has_near = conn_at_close(p->near, &p->at_near);
 }
 
-/* The leg with the most timeouts: bytes sent from there did not arrive. */
+/*
+ * Timeouts in a row. Where this host cannot send at all (a link that is down), the segment stays
+ * unsent, and the kernel counts its attempts as probes of a window, which is open.
+ */
+static uint32_t vain_attempts(const struct wst_tcp_facts *tcp)
+{
+	if (tcp->timeouts || tcp->unacked_bytes || !tcp->unsent_bytes || !tcp->send_window)
+		return tcp->timeouts;
+	return tcp->probes;
+}
+
+/* The leg with the most of them: bytes sent from there did not arrive. */
 static void find_stuck(struct facts *f)
 {
 	struct path_story *p = &f->path;
 	struct conn_snapshot at;
+	uint32_t attempts;
 
 	p->stuck = -1;
 	for (unsigned int i = 0; i < f->session->leg_count; i++) {
 		if (!conn_at_close(f->session->legs[i], &at))
 			continue;
-		if (!at.tcp.timeouts || !(at.tcp.unacked_bytes || at.tcp.unsent_bytes) ||
-		    (p->stuck >= 0 && at.tcp.timeouts <= p->at_stuck.tcp.timeouts))
+		attempts = vain_attempts(&at.tcp);
+		if (!attempts || !(at.tcp.unacked_bytes || at.tcp.unsent_bytes) ||
+		    (p->stuck >= 0 && attempts <= p->vain_attempts))
 			continue;
 		p->stuck = (int)i;
+		p->vain_attempts = attempts;
 		p->at_stuck = at;
 	}
 }

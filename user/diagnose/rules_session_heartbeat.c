@@ -78,10 +78,11 @@ static void add_silence(struct evidence *ev, const struct facts *f)
 	char time[FORMAT_DURATION], bytes[FORMAT_COUNT], times[FORMAT_COUNT];
 
 	evidence_add(ev, "unacked_data", tcp->busy_since_ns,
-		     "no ACK for %s to the %s, sent again %s in a row",
+		     tcp->unacked_bytes ? "no ACK for %s to the %s, sent again %s in a row" :
+					  "%s to the %s could not be sent, tried %s in a row",
 		     format_count(bytes, tcp->unacked_bytes + tcp->unsent_bytes, "byte"),
 		     name_of_initiator(facts_far_party(f->session, (unsigned int)p->stuck)),
-		     format_count(times, tcp->timeouts, "time"));
+		     format_count(times, p->vain_attempts, "time"));
 	if (p->at_stuck.ts_ns > tcp->last_segment_in_ns && tcp->last_segment_in_ns)
 		evidence_add(ev, "silence", tcp->last_segment_in_ns,
 			     "its last segment came %s before the end",
@@ -123,7 +124,7 @@ static enum confidence peer_gone(const struct facts *f, struct evidence *ev)
 	/* whoever is gone cannot have closed */
 	if (p->giver == facts_far_party(f->session, (unsigned int)p->stuck))
 		return CONFIDENCE_NONE;
-	sent_in_vain = p->at_stuck.tcp.unacked_bytes && p->at_stuck.tcp.timeouts >= GONE_TIMEOUTS;
+	sent_in_vain = p->vain_attempts >= GONE_TIMEOUTS;
 	add_silence(ev, f);
 	evidence_heartbeat(ev, f);
 	evidence_closing(ev, f);
