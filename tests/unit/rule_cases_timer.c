@@ -102,9 +102,17 @@ static void server_idle_blur(struct story *st)
 	forget_others(st, STORY_DIRECT, server_closes);
 }
 
+/* In the middle of what is said. */
 static void lifetime(struct story *st)
 {
-	server_closes(st);
+	story_fin(st, STORY_SERVER_LEG);
+	story_forerunners(st, 3, 0, -100);
+}
+
+/* All of them had been silent for most of their lives. */
+static void lifetime_blur(struct story *st)
+{
+	forget_others(st, STORY_DIRECT, server_closes);
 	story_forerunners(st, 3, 0, -700);
 }
 
@@ -189,7 +197,7 @@ static const struct rule_case cases[] = {
 	  middlebox_blur },
 	{ "session.server_idle_timeout", CONFIDENCE_HIGH, STORY_DIRECT, server_idle,
 	  server_idle_blur },
-	{ "session.lifetime_limit", CONFIDENCE_HIGH, STORY_DIRECT, lifetime, server_idle_blur },
+	{ "session.lifetime_limit", CONFIDENCE_HIGH, STORY_DIRECT, lifetime, lifetime_blur },
 	{ "session.auth_deadline", CONFIDENCE_HIGH, STORY_DIRECT, auth, auth_blur },
 	{ "session.rejected_after_open", CONFIDENCE_HIGH, STORY_DIRECT, turned_away,
 	  turned_away_blur },

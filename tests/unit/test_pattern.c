@@ -119,6 +119,23 @@ TEST(pattern, age_is_told_from_silence)
 	CHECK_EQ(find_after(s, 3).kind, PATTERN_AGE);
 }
 
+/*
+ * EventMachine looks at its idle timer of 3.3 s once in 3.3 s: who said something early ends at the
+ * second look, silent for anything up to twice as long.
+ */
+TEST(pattern, idle_timer_that_is_looked_at_seldom)
+{
+	struct pattern_sample s[] = { sample(1000, 6600, 6200), sample(1100, 6610, 5900),
+				      sample(1300, 6590, 5500) };
+
+	CHECK_EQ(find_after(s, 3).kind, PATTERN_AGE);
+	CHECK(!find_after(s, 3).talked_late);
+	s[0].outlived_ns[PATTERN_IDLE] = 6550 * MS; /* no idle timer does that */
+	CHECK(find_after(s, 3).talked_late);
+	s[0] = sample(1000, 6600, 1500);
+	CHECK(find_after(s, 3).talked_late);
+}
+
 TEST(pattern, silence_of_one_side)
 {
 	struct pattern_sample s[] = { sample(1000, 70000, 100), sample(1100, 95000, 400),

@@ -170,8 +170,13 @@ static enum confidence lifetime_limit(const struct facts *f, struct evidence *ev
 	    !(closed_alive(f) || ended_from_outside(f)) || f->closer.party == BY_CLIENT)
 		return CONFIDENCE_NONE;
 	add_timer(ev, f, TIMEOUT_PROXY | TIMEOUT_NETWORK | TIMEOUT_SERVER, TIMEOUT_FIN);
-	return p->independent && !p->idle_too && !p->blurred && !idles_only(f) ? CONFIDENCE_HIGH :
-										 CONFIDENCE_MEDIUM;
+	if (!p->talked_late && !p->idle_too)
+		evidence_add(
+			ev, "silent_before", 0,
+			"all of them had been silent for long: an idle timer that is looked at from time to time ends sessions so, too");
+	return p->independent && p->talked_late && !p->idle_too && !p->blurred && !idles_only(f) ?
+		       CONFIDENCE_HIGH :
+		       CONFIDENCE_MEDIUM;
 }
 
 /* Codes with which servers turn somebody away. */

@@ -19,6 +19,8 @@
 /* Limits with jitter (Envoy, gRPC) differ by a tenth at most; fewer ends may be chance. */
 #define JITTER_SHARE 10
 #define JITTER_REPEATS 5
+/* Of its life: who said something in that last part of it was not ended for being silent. */
+#define LATE_SHARE 4
 
 uint64_t pattern_tolerance_ns(uint64_t value_ns)
 {
@@ -133,6 +135,14 @@ static bool is_reaction(const struct pattern_sample *s)
 	return s->frames && s->value_ns[PATTERN_IDLE] < pause_ns / REACTION_SHARE;
 }
 
+static bool has_talked_late(const struct pattern_sample *s)
+{
+	uint64_t idle_ns = s->value_ns[PATTERN_IDLE];
+
+	return (idle_ns && idle_ns < s->value_ns[PATTERN_AGE] / LATE_SHARE) ||
+	       pattern_outlived(s, PATTERN_IDLE);
+}
+
 /* Fills p when the values of that kind repeat. */
 static bool repeats(const struct pattern_group *g, const struct cluster *cl, uint32_t at_least,
 		    struct pattern *p)
@@ -152,6 +162,7 @@ static bool repeats(const struct pattern_group *g, const struct cluster *cl, uin
 		if (!p->first_ns || s->ended_ns < p->first_ns)
 			p->first_ns = s->ended_ns;
 		messages += s->client_messages;
+		p->talked_late |= has_talked_late(s);
 		p->reaction = p->reaction && is_reaction(s);
 	}
 	if (cl->wanted_ns < SHORTEST_NS || alike.count < at_least ||

@@ -59,6 +59,13 @@ struct pattern {
 	bool swept;
 	bool blurred; /* values within a tenth of each other, not closer: a timer with jitter */
 	bool client_silent; /* in none of them did the client send a message */
+	/*
+	 * Some of them said something in the last quarter of their lives, or outlived a longer
+	 * silence than their last one: no silence ended those. A timer that is looked at once in its
+	 * own period (EventMachine) ends sessions that have been silent for up to twice as long, at
+	 * multiples of that period: at the same age.
+	 */
+	bool talked_late;
 };
 
 /* How far apart two values may be that come from one timer: 0.3 s, or 1 %. */
