@@ -126,6 +126,53 @@ TEST(rules_path, a_client_may_give_up_on_the_server)
 	check(&st, "session.ping_timeout_peer_unresponsive", CONFIDENCE_HIGH);
 }
 
+/* A link that is down takes nothing: the ping stays unsent, and the kernel "probes a window". */
+TEST(rules_path, gone_with_the_link)
+{
+	for (int open_window = 0; open_window < 2; open_window++) {
+		struct story st;
+		struct conn *c;
+
+		test_note("window %d", open_window);
+		story_begin(&st, STORY_DIRECT);
+		c = story_fin(&st, STORY_SERVER_LEG);
+		pings(&st, STORY_SERVER_LEG, WST_OUT, SECONDS(1))->flags |= WST_WALK_PING_PENDING;
+		c->end->tcp.unsent_bytes = 2;
+		c->end->tcp.probes = 2;
+		c->end->tcp.send_window = open_window ? 64000 : 0;
+		c->end->tcp.last_segment_in_ns = STORY_END_NS - SECONDS(3);
+		c->end->closing.tcp = c->end->tcp;
+		if (open_window)
+			check(&st, "session.ping_timeout_peer_gone", CONFIDENCE_HIGH);
+		else
+			check(&st, "session.ping_timeout_peer_unresponsive", CONFIDENCE_MEDIUM);
+	}
+}
+
+/* Of a message that is too big, many servers read the header only. */
+TEST(rules_path, closed_in_the_middle_of_a_message)
+{
+	for (int whole = 0; whole < 2; whole++) {
+		struct story st;
+		struct conn *c;
+
+		test_note("whole %d", whole);
+		story_begin(&st, STORY_DIRECT);
+		c = story_rst(&st, STORY_SERVER_LEG, STORY_ABORT_ON_CLOSE);
+		c->end->tcp.bytes_in = whole ? 131300 : 81297;
+		c->end->walk[WST_IN].payload_bytes = 131090;
+		c->end->walk[WST_IN].last_data_bytes = 131072;
+		story_verdict(&st);
+		if (whole)
+			CHECK(!story_evidence(&st, "unfinished_message"));
+		else
+			CHECK_STR(
+				story_evidence(&st, "unfinished_message"),
+				"a frame of 131072 bytes was on its way in, and only a part of it had come: the frames announced 131090 bytes in all");
+		check(&st, "session.aborted_with_unread_data", CONFIDENCE_HIGH);
+	}
+}
+
 /* The server's own leg is fine: its pings are acknowledged by the proxy. */
 TEST(rules_path, gone_behind_a_proxy)
 {

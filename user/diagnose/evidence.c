@@ -267,6 +267,22 @@ static void add_queues(struct evidence *ev, const struct conn *c)
 		evidence_add(ev, "zero_window", 0, "the peer's receive window was zero");
 }
 
+void evidence_unfinished(struct evidence *ev, const struct facts *f)
+{
+	const struct conn *c = f->end.conn;
+	const struct wst_walk_facts *in = &c->end->walk[WST_IN];
+	char announced[FORMAT_BYTES], came[FORMAT_BYTES];
+
+	/* What came has the headers and the handshake in it besides. */
+	if (!c->has_end || !c->has_facts || in->losses || !(in->flags & WST_WALK_ON) ||
+	    in->flags & WST_WALK_LOST || in->payload_bytes <= c->end->tcp.bytes_in)
+		return;
+	evidence_add(
+		ev, "unfinished_message", in->last_data_ns,
+		"a frame of %s was on its way in, and only a part of it had come: the frames announced %s in all",
+		format_bytes(came, in->last_data_bytes), format_bytes(announced, in->payload_bytes));
+}
+
 void evidence_path(struct evidence *ev, const struct conn *c)
 {
 	const struct wst_tcp_facts *tcp = &c->end->tcp;

@@ -28,6 +28,8 @@ void evidence_signal(struct evidence *ev, const struct fatal_signal *signal,
 void evidence_closing(struct evidence *ev, const struct facts *f);
 /* "no Close frame in either direction", with the frames that were followed */
 void evidence_no_close_frame(struct evidence *ev, const struct facts *f);
+/* A frame whose header had come to the socket where the end began, but not all of its payload. */
+void evidence_unfinished(struct evidence *ev, const struct facts *f);
 /* State of the path as one socket saw it: un-ACKed bytes, retransmits, windows, probes, errno. */
 void evidence_path(struct evidence *ev, const struct conn *c);
 /* Status line, who gave it, and the request's path and host. */

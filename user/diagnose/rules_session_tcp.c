@@ -22,6 +22,7 @@ static void add_all(struct evidence *ev, const struct facts *f)
 {
 	evidence_end(ev, f);
 	evidence_no_close_frame(ev, f);
+	evidence_unfinished(ev, f);
 	evidence_path(ev, f->end.conn);
 	evidence_process(ev, f);
 }
@@ -250,7 +251,7 @@ static const struct rule rules[] = {
 		.summary = "{who} closed its socket with received data unread, so the kernel sent RST",
 		.user_message = "The {party} dropped the connection. Please try again.",
 		.steps = {
-			"The application destroyed the connection in the middle of incoming data (terminate(), destroy(), Conn.Close()): a limit, an error, or a timeout of its own. Its log should say which.",
+			"The application destroyed the connection in the middle of incoming data (terminate(), destroy(), Conn.Close()): a limit, an error, or a timeout of its own. Its log should say which; a frame that had come only in part points at the limit of a message's size.",
 			"Send a Close frame with a code first, read until the answer comes, then close.",
 		},
 	},
