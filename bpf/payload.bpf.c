@@ -315,20 +315,23 @@ static __always_inline int on_packet(struct __sk_buff *skb, u8 direction)
 {
 	struct packet p = { .direction = direction };
 	struct bpf_sock *sk = skb->sk;
-	struct stream *stream;
+	bool chat;
 
 	if (!sk)
 		return PASS;
-	if (targ_only_chat_ports && !has_chat_port(sk))
+	chat = has_chat_port(sk);
+	if (targ_only_chat_ports && !chat)
 		return PASS;
 	if (direction == WST_IN && sk->state == TCP_LISTEN) {
 		if (packet_parse(skb, &p))
 			on_listener(skb, &p);
 		return PASS;
 	}
-	stream = packet_stream(sk);
-	if ((stream || packet_note(sk) || has_chat_port(sk)) && packet_parse(skb, &p))
-		on_segment(skb, sk, stream, &p);
+	/* no stream is without a note: for most sockets of the machine one look-up settles it */
+	if (!chat && !packet_note(sk))
+		return PASS;
+	if (packet_parse(skb, &p))
+		on_segment(skb, sk, packet_stream(sk), &p);
 	return PASS;
 }
 
