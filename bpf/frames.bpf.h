@@ -113,6 +113,10 @@ static __always_inline int walk_step(struct __sk_buff *skb, struct stream *strea
 	offset = further(offset, at);
 	if (!load_bytes(skb, offset, held_way(direction, w->hole), w->next_seq, ws_walk_room(w), n))
 		return 0;
+	if (ws_is_control(w->header[0])) { /* else it may be a tick early, see clock.bpf.h */
+		now_ns = bpf_ktime_get_boot_ns();
+		w->facts.last_payload_ns = now_ns;
+	}
 	step = ws_walk_step(w, len - at, len - at, now_ns, &frame, &faults);
 	if (!tell_step(skb, stream, direction, offset, len - at, step, &frame, faults, now_ns))
 		return 0;

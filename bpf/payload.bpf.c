@@ -3,6 +3,7 @@
  * Every packet passes here, so each step asks the cheapest question first: is it ours at all? These
  * programs always let the packet pass.
  */
+#include "clock.bpf.h"
 #include "frames.bpf.h"
 #include "held.bpf.h"
 
@@ -12,6 +13,8 @@
 #define TURN_TRIES 200 /* some microseconds */
 #define TURN_WAITS 16
 #define WALK_CALLS 256 /* x 128 steps: more than 64 KiB of the smallest frames */
+
+__u64 clock_of_tick = 0;
 
 /*
  * A SYN that meets a full accept queue is dropped without a word (tcp_conn_request): the one place
@@ -292,7 +295,7 @@ static __always_inline void on_segment(struct __sk_buff *skb, struct bpf_sock *s
 			look_for_early_head(skb, packet_note(sk));
 		return;
 	}
-	now_ns = bpf_ktime_get_boot_ns();
+	now_ns = p->len ? payload_ns(stream) : bpf_ktime_get_boot_ns();
 	note_segment(skb, stream, p, now_ns);
 	if (p->len)
 		on_frames(skb, stream, p, now_ns);
