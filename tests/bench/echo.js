@@ -7,7 +7,7 @@
 // tool's own CPU time counts too.
 
 const path = require('path');
-const { cpuSeconds, familyOf, startTool, startTracer, stop } = require('./setting');
+const { PROGRAMS, cpuSeconds, familyOf, startTool, startTracer, stop } = require('./setting');
 const { summary } = require('./statistics');
 
 const PORT = 8080;
@@ -24,7 +24,14 @@ const BPFTRACE = `
 
 const inNamespace = (setting, ...argv) => ['ip', 'netns', 'exec', setting.name, ...argv];
 
+const empty = (setting, where) => startTool(
+  [path.join(PROGRAMS, 'empty_programs'), setting.cgroup, where], /attached/,
+);
+
+// The empty programs are the floor: nothing that sits on these hooks can cost less.
 const tools = [
+  { name: 'empty program: packets', start: (setting) => empty(setting, 'packets') },
+  { name: 'empty program: packets, recv()', start: (setting) => empty(setting, 'both') },
   { name: 'wstrace trace', start: () => startTracer() },
   {
     name: 'tcpdump -w, port filter',
