@@ -115,6 +115,15 @@ static void check_text(const char *text)
 	CHECK(text[len - 1] != ' ' && text[0] != ' ' && !strchr(text, '\n') && !strchr(text, '\t'));
 }
 
+/* A call, a directive, a variable, a command, or a value that was observed. */
+static bool names_something(const struct rule *r)
+{
+	for (unsigned int i = 0; i < VERDICT_STEPS_MAX && r->steps[i]; i++)
+		if (strpbrk(r->steps[i], "`_={") || strstr(r->steps[i], "()"))
+			return true;
+	return false;
+}
+
 TEST(rules, every_row_is_complete)
 {
 	for (const struct rule *r = catalogue_next(NULL); r; r = catalogue_next(r)) {
@@ -128,6 +137,7 @@ TEST(rules, every_row_is_complete)
 		for (; i <= VERDICT_STEPS_MAX && r->steps[i]; i++)
 			check_text(r->steps[i]);
 		CHECK(i > 0 && i <= VERDICT_STEPS_MAX);
+		CHECK(names_something(r) || r->flags & (RULE_OTHERWISE | RULE_CLEAN));
 		CHECK((r->flags & RULE_CLEAN) ? r->strategy == STRATEGY_NONE :
 						r->strategy != STRATEGY_NONE);
 		CHECK((r->retry == RETRY_NO) <=
@@ -156,6 +166,7 @@ static const char *const promised[] = {
 	"upgrade.login_redirect",
 	"upgrade.redirected",
 	"upgrade.wrong_route",
+	"upgrade.session_unknown",
 	"upgrade.rate_limited",
 	"upgrade.bad_gateway",
 	"upgrade.gateway_timeout",
@@ -167,11 +178,22 @@ static const char *const promised[] = {
 	"upgrade.subprotocol_mismatch",
 	"upgrade.bad_accept",
 	"session.normal",
+	"session.proxy_idle_timeout",
+	"session.middlebox_idle_timeout",
+	"session.silent_drop",
+	"session.lifetime_limit",
+	"session.server_idle_timeout",
+	"session.ping_timeout_peer_gone",
+	"session.ping_timeout_peer_unresponsive",
+	"session.ping_timeout_own_stall",
 	"session.process_exited",
 	"session.process_crashed",
 	"session.process_terminated",
 	"session.process_killed",
 	"session.process_oom_killed",
+	"session.container_stopped",
+	"session.proxy_worker_shutdown",
+	"session.proxy_exited",
 	"session.closed_without_close_frame",
 	"session.aborted_with_unread_data",
 	"session.aborted_by_application",
@@ -179,9 +201,6 @@ static const char *const promised[] = {
 	"session.peer_reset",
 	"session.network_timeout",
 	"session.keepalive_timeout",
-	"session.ping_timeout_peer_gone",
-	"session.ping_timeout_peer_unresponsive",
-	"session.ping_timeout_own_stall",
 	"session.zero_window_timeout",
 	"session.slow_consumer",
 	"session.unreachable",
@@ -193,6 +212,8 @@ static const char *const promised[] = {
 	"session.invalid_payload",
 	"session.unsupported_data",
 	"session.policy_violation",
+	"session.rejected_after_open",
+	"session.auth_deadline",
 	"session.internal_error",
 	"session.service_restart",
 	"session.try_again_later",
@@ -200,6 +221,11 @@ static const char *const promised[] = {
 	"session.close_unanswered",
 	"session.application_code",
 	"session.unknown",
+	"incident.process_exit",
+	"incident.reconnect_storm",
+	"incident.periodic_disconnect",
+	"incident.upstream_imbalance",
+	"incident.failure_rate",
 };
 
 TEST(rules, promised_causes_exist)

@@ -165,8 +165,8 @@ static const struct rule http_rules[] = {
 		.summary = "an HTTP answer was written into the open WebSocket stream",
 		.user_message = "The chat service has a problem. Please try again in a moment.",
 		.steps = {
-			"Something still treats the connection as an HTTP one: a handler that writes an error page after the upgrade, a request timeout of the framework, two libraries on one upgrade event.",
-			"Return from the handler after the upgrade without touching the response, and exclude the WebSocket path from timeout middleware.",
+			"Something still treats the connection as an HTTP one: a handler that writes an error page after the upgrade, a request timeout of the framework, two libraries on one `upgrade` event.",
+			"Return from the handler after the upgrade without touching the response, and exclude the WebSocket path from timeout middleware (Go `http.TimeoutHandler`, Express `connect-timeout`).",
 		},
 	},
 };
@@ -187,7 +187,7 @@ static const struct rule rules[] = {
 		.user_message = "The chat could not understand what was sent. Please tell the support.",
 		.steps = {
 			"The evidence quotes the frame header or the Close frame: it names the side whose library or proxy is at fault.",
-			"RSV bits without an extension are mostly compression that one side did not agree to: turn permessage-deflate off on both to see.",
+			"RSV bits without an extension are mostly compression that one side did not agree to: turn permessage-deflate off on both to see (`perMessageDeflate: false` in ws, `compression=None` in Python websockets).",
 			"Two tasks that write to one connection at once mix their frames: serialise the writes.",
 		},
 	},
@@ -217,7 +217,7 @@ static const struct rule rules[] = {
 		.user_message = "The connection was lost while it was being closed. Please try again if you still need it.",
 		.steps = {
 			"The other side was gone, did not read, or closed the socket without answering: the evidence tells who ended the TCP connection.",
-			"An endpoint that sends Close and closes its socket at once leaves no time for the answer: wait for it (a few seconds) before closing.",
+			"An endpoint that sends Close and closes its socket at once leaves no time for the answer: wait for it (a few seconds) before closing; no `terminate()` behind `close()` (ws), reads until an error behind `WriteControl()` (gorilla).",
 		},
 	},
 };

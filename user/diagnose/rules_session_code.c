@@ -169,7 +169,7 @@ static const struct rule rules[] = {
 		.user_message = "A message could not be read by the other side. Please tell the support.",
 		.steps = {
 			"Text frames must be valid UTF-8: send other bytes as binary frames, and do not cut a text in the middle of a character.",
-			"With permessage-deflate: a corrupt compressed stream ends like this too; try without compression.",
+			"With permessage-deflate: a corrupt compressed stream ends like this too; try without compression (`perMessageDeflate: false` in ws, `compression=None` in Python websockets).",
 		},
 	},
 	{
@@ -184,7 +184,7 @@ static const struct rule rules[] = {
 		.summary = "the {sender} got a kind of message that it does not take: Close 1003{reason}",
 		.user_message = "The chat does not support what was sent. Please tell the support.",
 		.steps = {
-			"Mostly a binary message to an endpoint that takes text only, or JSON that it cannot parse: compare the versions of client and server.",
+			"Mostly a binary message to an endpoint that takes text only, or JSON that it cannot parse: compare the versions of client and server. `send()` of a string makes a text message, of an ArrayBuffer, a Buffer or bytes a binary one.",
 		},
 	},
 	{
@@ -200,7 +200,7 @@ static const struct rule rules[] = {
 		.user_message = "Your session is not accepted any more. Please sign in again.",
 		.steps = {
 			"The reason in the Close frame, or the server's log, names the rule: a token that expired, a missing permission, too many messages.",
-			"Let the client renew its token before it reconnects, and stop after a second refusal: a loop makes it worse.",
+			"Let the client renew its token before it reconnects (graphql-ws: `connectionParams`, Socket.IO: `auth`, each as a function), and stop after a second refusal: a loop makes it worse.",
 		},
 	},
 	{
@@ -232,7 +232,7 @@ static const struct rule rules[] = {
 		.user_message = "The chat service is overloaded. Please try again in a moment.",
 		.steps = {
 			"1013 is sent when a limit or a queue is full, 1014 by a gateway whose backend failed: look there.",
-			"Let clients back off with jitter.",
+			"Let clients back off with jitter: after `Math.random() * Math.min(30000, 1000 * 2 ** attempt)` ms.",
 		},
 	},
 	{

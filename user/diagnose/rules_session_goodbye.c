@@ -95,7 +95,7 @@ static const struct rule rules[] = {
 		.summary = "the {sender} is restarting and said so with Close {code}{reason}",
 		.user_message = "The chat service is being updated. You will be connected again in a moment.",
 		.steps = {
-			"Nothing is broken. Let clients reconnect after a short random pause, so that they do not all come at once.",
+			"Nothing is broken. Let clients reconnect after a short random pause (`1000 + 4000 * Math.random()` ms), so that they do not all come at once.",
 		},
 	},
 };

@@ -237,7 +237,7 @@ static const struct rule rules[] = {
 		.user_message = "The connection to the chat was lost. Check your internet connection and try again.",
 		.steps = {
 			"The other host went away without a word while nothing was being sent; the keepalive noticed it.",
-			"If the other host is fine, something in between dropped the idle connection: send WebSocket pings more often than its timeout.",
+			"If the other host is fine, something in between dropped the idle connection: send WebSocket pings more often than its timeout, or lower net.ipv4.tcp_keepalive_time.",
 		},
 	},
 	{
@@ -297,7 +297,7 @@ static const struct rule rules[] = {
 		.summary = "{who} reset the connection (RST received)",
 		.user_message = "The connection to the chat was lost. Please try again.",
 		.steps = {
-			"Trace on the host that the RST came from: a crash, an abort, or a middlebox that no longer knows the connection look the same from here.",
+			"Run `wstrace trace` on the host that the RST came from, too: a crash, an abort, or a middlebox that no longer knows the connection look the same from here.",
 			"If it repeats after the same silence, a middlebox forgets idle connections: send WebSocket pings more often.",
 		},
 	},
@@ -312,7 +312,7 @@ static const struct rule rules[] = {
 		.summary = "{who} closed the connection without a Close frame (FIN received)",
 		.user_message = "The connection to the chat was lost. Please try again.",
 		.steps = {
-			"Trace on the host that the FIN came from: a process that ended, a closed tab and a load balancer's timeout look the same from here.",
+			"Run `wstrace trace` on the host that the FIN came from, too: a process that ended, a closed tab and a load balancer's timeout look the same from here.",
 			"If it repeats after the same idle time, something in between has a timeout of that length: send WebSocket pings at half of it.",
 		},
 	},

@@ -325,7 +325,7 @@ static const struct rule rules[] = {
 		.user_message = "The chat does not accept your connection. Trying again will not help; please sign in again or tell the support.",
 		.steps = {
 			"The server's log may name the rule: a limit of connections, an expired trial, a wrong token, a second tab.",
-			"Let the client take this as final: reconnecting every few seconds makes it worse. Refuse in the handshake (401, 403, 429) where you can.",
+			"Let the client take this as final: reconnecting every few seconds makes it worse. Refuse in the handshake (401, 403, 429) where you can: in the `upgrade` event (ws), before `Upgrade()` (gorilla), in `process_request` (Python websockets).",
 			"The handler may simply have returned or failed: look for an exception at that moment.",
 		},
 	},

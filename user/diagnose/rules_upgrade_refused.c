@@ -256,7 +256,7 @@ static const struct rule rules[] = {
 		.user_message = "Your session has expired. Please sign in again.",
 		.steps = {
 			"Fetch a fresh token inside of the reconnect function, not once when the page loads.",
-			"Stop reconnecting after a 401: the same token gets the same answer. Browsers only show 1006, so probe an ordinary HTTP endpoint to learn of it.",
+			"Stop reconnecting after a 401: the same token gets the same answer. Browsers only show 1006, so learn of it from an ordinary request, such as `fetch()` of an endpoint that asks for the same token.",
 		},
 	},
 	{
@@ -285,7 +285,7 @@ static const struct rule rules[] = {
 		.summary = "{answerer} forbids the connection: HTTP 403",
 		.user_message = "You do not have access to live chat. If you think that you should, please tell the support.",
 		.steps = {
-			"Look into the log of the one that answered: permissions of the user, an address list, or a web application firewall that does not know WebSocket.",
+			"Look into the log of the one that answered: permissions of the user, an address list (nginx `deny`, `auth_request`; HAProxy `http-request deny`), or a web application firewall that does not know WebSocket.",
 		},
 	},
 	{
@@ -299,7 +299,7 @@ static const struct rule rules[] = {
 		.summary = "{answerer} sends the handshake to a login page: HTTP {status}",
 		.user_message = "Your session has expired. Please reload the page and sign in again.",
 		.steps = {
-			"WebSocket clients do not follow redirects: answer 401 instead for requests with an Upgrade header.",
+			"WebSocket clients do not follow redirects: answer 401 instead for requests with an Upgrade header (oauth2-proxy: `--api-route=PATH`).",
 			"In the page: after a failed connection probe an HTTP endpoint, and reload when it redirects.",
 		},
 	},
@@ -315,7 +315,7 @@ static const struct rule rules[] = {
 		.user_message = "Live chat is not set up correctly. Trying again will not help; please tell the support.",
 		.steps = {
 			"Open the address that the evidence shows as the target: wss:// instead of ws://, the slash at the end.",
-			"Or exclude the WebSocket path from the redirect on the server.",
+			"Or exclude the WebSocket path from the redirect on the server: nginx `return 301` and `rewrite`, HAProxy `http-request redirect`, a framework's APPEND_SLASH.",
 		},
 	},
 	{
@@ -330,7 +330,7 @@ static const struct rule rules[] = {
 		.user_message = "Something on the way to the chat service does not let live connections through. Another network may help.",
 		.steps = {
 			"Use wss:// on port 443: middleboxes that remove the Upgrade header can only do so in clear text.",
-			"Is there a proxy before this host that does not forward Upgrade and Connection, or that speaks HTTP/2 to it? Set it to HTTP/1.1 for this path.",
+			"Is there a proxy before this host that does not forward Upgrade and Connection, or that speaks HTTP/2 to it? Set it to HTTP/1.1 for this path (nginx: `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;`).",
 			"If the version is wrong, update the client's WebSocket library.",
 		},
 	},

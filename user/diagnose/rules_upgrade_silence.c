@@ -214,7 +214,7 @@ static const struct rule rules[] = {
 		.user_message = "The connection was given up before it was open. Please try again.",
 		.steps = {
 			"Mostly harmless: the page was left or reloaded, or a component was mounted twice (React StrictMode).",
-			"If it happens often, look at how long the answer takes and at the client's handshake timeout.",
+			"If it happens often, look at how long the answer takes and at the client's own timeout: `handshakeTimeout` (ws), `HandshakeTimeout` of the Dialer (gorilla), `open_timeout` (Python websockets).",
 		},
 	},
 	{
@@ -228,7 +228,7 @@ static const struct rule rules[] = {
 		.summary = "{answerer} answered 101 with a wrong or missing Sec-WebSocket-Accept, which no WebSocket client takes",
 		.user_message = "The chat service gives an answer that browsers reject. Please tell the support.",
 		.steps = {
-			"Sec-WebSocket-Accept is base64(SHA-1(key + \"258EAFA5-E914-47DA-95CA-C5AB0DC85B11\")) of the key in the same request: check hand-written servers and caches in between.",
+			"Sec-WebSocket-Accept is `base64(SHA-1(key + \"258EAFA5-E914-47DA-95CA-C5AB0DC85B11\"))` of the key in the same request: check hand-written servers and caches in between.",
 		},
 	},
 	{
@@ -241,7 +241,7 @@ static const struct rule rules[] = {
 		.summary = "the client dropped the connection because {answerer} did not choose one of the subprotocols that it offered",
 		.user_message = "Live chat is not set up correctly. Trying again will not help; please tell the support.",
 		.steps = {
-			"The server has to answer with exactly one of the offered subprotocols: Upgrader.Subprotocols (gorilla), handleProtocols (ws), and send no empty header.",
+			"The server has to answer with exactly one of the offered subprotocols: `Upgrader.Subprotocols` (gorilla), `handleProtocols` (ws), and send no empty header.",
 			"Check that a proxy passes Sec-WebSocket-Protocol on in both directions.",
 		},
 	},
