@@ -29,7 +29,8 @@ TEST_PACKAGES=(
 	apache2-bin caddy h2o libnginx-mod-stream lighttpd microsocks nghttp2-proxy rinetd socat squid stunnel4
 	varnish # its other proxies
 	daphne gunicorn libmojolicious-perl libtomcat10-embed-java default-jdk-headless puma # its other servers
-	python3-aiohttp python3-tornado python3-wsproto ruby-faye-websocket uvicorn
+	libwebsockets-test-server python3-autobahn python3-gevent-websocket python3-hypercorn ruby-em-websocket
+	golang-golang-x-net-dev python3-aiohttp python3-tornado python3-wsproto ruby-faye-websocket uvicorn
 	chromium tshark
 	qemu-system-x86 busybox-static xz-utils zstd # other kernels
 	mmdebstrap debian-archive-keyring # the Docker engine and its base image, in a folder

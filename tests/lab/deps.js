@@ -35,6 +35,12 @@ const NEEDED = [
   ['/usr/lib/python3/dist-packages/aiohttp', 'python3-aiohttp'],
   ['/usr/lib/python3/dist-packages/tornado', 'python3-tornado'],
   ['/usr/lib/python3/dist-packages/wsproto', 'python3-wsproto'],
+  ['/usr/bin/libwebsockets-test-server', 'libwebsockets-test-server'],
+  ['/usr/lib/python3/dist-packages/autobahn', 'python3-autobahn'],
+  ['/usr/lib/python3/dist-packages/geventwebsocket', 'python3-gevent-websocket'],
+  ['/usr/lib/python3/dist-packages/hypercorn', 'python3-hypercorn'],
+  ['/usr/lib/ruby/vendor_ruby/em-websocket.rb', 'ruby-em-websocket'],
+  ['/usr/share/gocode/src/golang.org/x/net/websocket', 'golang-golang-x-net-dev'],
   ['/usr/share/java/tomcat10-embed-websocket.jar', 'libtomcat10-embed-java'],
   ['/usr/share/perl5/Mojolicious', 'libmojolicious-perl'],
 ];
@@ -48,6 +54,7 @@ function prepareSoftware() {
     obedientGo: e2e.buildGoBackend(),
     goServer: e2e.buildGo(path.join(__dirname, 'go/server'), 'lab_server'),
     goProxy: e2e.buildGo(path.join(__dirname, 'go/proxy'), 'lab_proxy'),
+    goXnet: e2e.buildGo(path.join(__dirname, 'go/xnet'), 'lab_xnet'),
     goClient: e2e.buildGo(path.join(__dirname, 'go/client'), 'lab_client'),
   };
 }

@@ -38,6 +38,14 @@ module.exports = {
     puma: (t, port) => ['/usr/bin/puma', '-b', `tcp://0.0.0.0:${port}`, here('chat.ru')],
     tomcat: (t, port, { idle_ms: idle = 0, max_size: max = 8192 }) => [
       ...JAVA, here('Chat.java'), `${port}`, `${idle}`, `${max}`],
+    autobahn: (t, port, settings) => [PYTHON, here('chat_autobahn.py'), json(port, settings)],
+    em: (t, port, settings) => ['/usr/bin/ruby', here('chat_em.rb'), json(port, settings)],
+    gevent: (t, port) => [PYTHON, here('chat_gevent.py'), `${port}`],
+    hypercorn: (t, port, settings) => ['/usr/bin/env', '-C', SERVERS, PYTHON, '-m', 'hypercorn',
+      '-b', `0.0.0.0:${port}`, ...switches(settings), 'chat_asgi:app'],
+    libwebsockets: (t, port) => ['/usr/bin/libwebsockets-test-server', `--port=${port}`],
+    websocket: (t, port, settings) => [process.execPath, here('chat_websocket.js'), json(port, settings)],
+    xnet: (t, port, { largest = 0 }) => [t.binaries.goXnet, '-listen', `:${port}`, '-largest', `${largest}`],
     cluster: (t, port, settings) => [process.execPath, here('cluster.js'), json(port, settings)],
   },
 };

@@ -4,6 +4,7 @@
 
 // Servers of other languages and frameworks, and their own ways to end a session.
 
+const { passTo } = require('../software');
 const { childrenOf } = require('../world');
 
 const base = { confidence: 'high', fast: false };
@@ -103,6 +104,24 @@ module.exports = [
   pinging('tornado-link-down', 'The link of Tornado goes down, and its client, aiohttp, pings.',
     'session.ping_timeout_peer_gone', (t) => t.world.namespace('backend').ip('link', 'set', 'to-client', 'down')),
 
+  mute('websocket-keepalive', 'websocket', { keepaliveInterval: 1500, keepaliveGracePeriod: 900 }),
+  // Its ping cannot even be sent.
+  {
+    ...base,
+    name: 'websocket-keepalive-link-down',
+    broken: 'The link of the client goes down before the next ping of websocket, which waits for 0.9 s.',
+    cause: 'session.ping_timeout_peer_gone',
+    patienceMs: 15000,
+    async run(t) {
+      await t.server('websocket', { keepaliveInterval: 1500, keepaliveGracePeriod: 900 });
+      const session = await t.open();
+      await session.say('hello');
+      await t.sleep(SETTLED_MS);
+      t.world.namespace('client').ip('link', 'set', 'to-backend', 'down');
+      session.closed(60000).catch(() => {});
+    },
+  },
+
   silent('aiohttp-receive-timeout', 'receive_timeout of aiohttp is two seconds.', 'aiohttp',
     { receive_timeout: 2 }, CLOSED),
   silent('mojolicious-inactivity', 'inactivity_timeout of Mojolicious is two seconds.', 'mojolicious',
@@ -110,12 +129,38 @@ module.exports = [
   // Tomcat looks once a second, and says Close 1001 "... idle timeout expired".
   silent('tomcat-idle', 'setMaxIdleTimeout of Tomcat is two seconds.', 'tomcat', { idle_ms: 2000 }, ['session.normal']),
 
+  // EventMachine looks at its timer once in 3.3 s: those who said something early go at the second
+  // look, all at one age, after silences that differ. Which of the two it was is not seen.
+  {
+    ...base,
+    name: 'em-idle-looked-at-seldom',
+    broken: 'comm_inactivity_timeout of em-websocket is 3.3 seconds.',
+    cause: ['session.server_idle_timeout', 'session.lifetime_limit'],
+    confidence: 'medium',
+    atMost: 'medium',
+    pattern: CLOSED,
+    async run(t) {
+      await t.server('em', { idle: 3.3 });
+      for (let i = 1; i <= 4; i++) {
+        const session = await t.open();
+        await t.sleep(370 * i);
+        await session.say('hello');
+        await session.closed();
+      }
+    },
+  },
+
   befalls('tomcat-too-big', 'A message is larger than the text buffer of Tomcat.',
     'session.message_too_big', 'tomcat', sayMuch),
   befalls('puma-too-big', 'A message is larger than max_length of faye-websocket in puma.',
     'session.message_too_big', 'puma', sayMuch),
   befalls('mojolicious-too-big', 'A message is larger than max_websocket_size of Mojolicious.',
     'session.message_too_big', 'mojolicious', sayMuch, { settings: { max_size: 1000 } }),
+  befalls('autobahn-too-big', 'A message is larger than maxMessagePayloadSize of Autobahn, told not to drop.',
+    'session.message_too_big', 'autobahn', sayMuch, { settings: { maxMessagePayloadSize: 60000, failByDrop: false } }),
+  // No Close frame: it reads the header of the frame, and no more.
+  befalls('xnet-too-big', 'A message is larger than MaxPayloadBytes of x/net/websocket, which closes.',
+    'session.aborted_with_unread_data', 'xnet', sayMuch, { settings: { largest: 60000 } }),
   befalls('uvicorn-bad-utf8', 'A text message to uvicorn is no UTF-8.',
     'session.invalid_payload', 'uvicorn', (t, server, [session]) => session.call('sendTextBytes', 'c328')),
   befalls('daphne-application-fails', 'The application that daphne serves raises an exception.',
@@ -124,6 +169,24 @@ module.exports = [
   // on_shutdown closes with 1001, but the handlers that it wakes are faster, with 1000.
   befalls('aiohttp-shutdown', 'aiohttp gets SIGTERM, says goodbye to everyone and ends.',
     'session.service_restart', 'aiohttp', signal('SIGTERM')),
+  // To those who are connected it says 1000.
+  befalls('hypercorn-shutdown', 'hypercorn gets SIGTERM and closes.',
+    'session.service_restart', 'hypercorn', signal('SIGTERM'), { sessions: 2 }),
+  {
+    ...base,
+    name: 'libwebsockets-killed',
+    broken: 'The test server of libwebsockets is killed while it counts.',
+    cause: 'session.process_killed',
+    async run(t) {
+      const server = await t.server('libwebsockets');
+      const session = await t.attempt({ protocols: ['dumb-increment-protocol'] });
+      await t.sleep(1234);
+      t.kill(server);
+      await session.closed();
+    },
+  },
+  befalls('em-aborts', 'em-websocket gets SIGABRT from itself.',
+    'session.process_crashed', 'em', order('abort'), { sessions: 2 }),
   befalls('uvicorn-shutdown', 'uvicorn with wsproto gets SIGTERM and closes with 1012.',
     'session.service_restart', 'uvicorn', signal('SIGTERM'), { settings: { ws: 'wsproto' }, sessions: 2 }),
   // uvicorn 0.17 on websockets sends no Close frame.
@@ -134,6 +197,20 @@ module.exports = [
   befalls('tomcat-exits', 'Something in Tomcat calls System.exit(0).',
     'session.process_exited', 'tomcat', order('exit')),
   befalls('puma-killed', 'Somebody kills puma.', 'session.process_killed', 'puma', signal('SIGKILL')),
+  {
+    ...base,
+    name: 'gevent-killed-at-once',
+    broken: 'gevent-websocket behind nginx is killed 80 ms after the open.',
+    cause: 'session.process_killed',
+    async run(t) {
+      const server = await t.server('gevent');
+      await t.nginx({ server: passTo(t.upstream()) });
+      const sessions = await t.opens(2, { to: 'proxy' });
+      await t.sleep(80);
+      t.kill(server);
+      await Promise.all(sessions.map((session) => session.closed()));
+    },
+  },
   befalls('tornado-workers-killed', 'Tornado serves in forked workers, and somebody kills them.',
     'session.process_killed', 'tornado', (t, server) => childrenOf(server.pid).forEach((pid) => process.kill(pid, 'SIGKILL')),
     { settings: { workers: 2 }, sessions: 3 }),
@@ -150,6 +227,8 @@ module.exports = [
     'upgrade.forbidden_origin', 'tornado', { origin: 'http://other.example' }),
   refuses('asgi-application-refuses', 'The application closes before it accepts, and uvicorn makes that a 403.',
     'upgrade.forbidden', 'uvicorn', { path: '/lab/refused/asgi-application-refuses' }),
+  refuses('libwebsockets-unknown-subprotocol', 'libwebsockets knows no such subprotocol, and closes.',
+    'upgrade.no_response', 'libwebsockets', { protocols: ['nonsense'] }),
   {
     ...base,
     name: 'aiohttp-slow-to-open',
