@@ -9,7 +9,6 @@
 const OPEN = {
   'unix-socket-backend-killed': 'a Unix socket is no leg that is followed, so who was killed behind it is not known',
   'unix-socket-backend-killed-in-silence': 'the same',
-  'heartbeat-shorter-than-round-trip': 'a ping that waits for less than ten round trips is not taken for overdue',
 };
 
 module.exports = { OPEN };

@@ -106,6 +106,68 @@ TEST(rules_path, a_close_frame_that_blames_the_heartbeat)
 	check(&st, "session.internal_error", CONFIDENCE_HIGH);
 }
 
+/* The server gave up 1.2 s after its only ping. */
+static struct conn *hasty(struct story *st, uint32_t srtt_us, uint64_t late_ns)
+{
+	struct conn *c;
+
+	story_begin(st, STORY_DIRECT);
+	c = story_fin(st, STORY_SERVER_LEG);
+	pings(st, STORY_SERVER_LEG, WST_OUT, SECONDS(1) + 200 * STORY_MS);
+	c->end->walk[WST_OUT].unanswered_pings = 1;
+	c->end->walk[WST_OUT].last_ping_ns = c->end->walk[WST_OUT].unanswered_since_ns;
+	c->end->walk[WST_OUT].flags |= WST_WALK_PING_PENDING;
+	c->end->tcp.srtt_us = srtt_us;
+	c->end->closing = (struct conn_snapshot){ .ts_ns = STORY_END_NS, .tcp = c->end->tcp };
+	memcpy(c->end->closing.walk, c->end->walk, sizeof(c->end->walk));
+	if (late_ns)
+		c->end->walk[WST_IN].last_pong_ns = STORY_END_NS + late_ns;
+	return c;
+}
+
+/* What cannot have been answered yet is a heartbeat that gives up too early, or the path's fault. */
+TEST(rules_path, heartbeat_shorter_than_the_round_trip)
+{
+	struct story st;
+
+	hasty(&st, 1800000, 0);
+	story_verdict(&st);
+	CHECK(story_evidence(&st, "hasty_ping") && strstr(st.v.summary, "nor acknowledged"));
+	check(&st, "session.ping_timeout_peer_unresponsive", CONFIDENCE_MEDIUM);
+
+	/* no round trip was measured, but the answer came */
+	hasty(&st, 200000, SECONDS(1));
+	story_verdict(&st);
+	CHECK(story_evidence(&st, "late_pong") && story_evidence(&st, "hasty_ping"));
+	check(&st, "session.ping_timeout_peer_unresponsive", CONFIDENCE_MEDIUM);
+
+	/* long after that: it was gone meanwhile, or asleep */
+	hasty(&st, 200000, SECONDS(5));
+	check(&st, "session.closed_without_close_frame", CONFIDENCE_MEDIUM);
+
+	/* a round trip could have been made in the time, and nobody answered */
+	hasty(&st, 200000, 0);
+	check(&st, "session.closed_without_close_frame", CONFIDENCE_MEDIUM);
+}
+
+/* Who answered in the end was not gone. */
+TEST(rules_path, late_answer_over_a_stuck_path)
+{
+	struct story st;
+	struct conn *c;
+
+	for (int late = 0; late < 2; late++) {
+		c = hasty(&st, 200000, late ? SECONDS(1) : 0);
+		c->end->closing.tcp.unacked_bytes = 2;
+		c->end->closing.tcp.timeouts = 2;
+		c->end->closing.tcp.last_segment_in_ns = STORY_END_NS - SECONDS(2);
+		check(&st,
+		      late ? "session.ping_timeout_peer_unresponsive" :
+			     "session.ping_timeout_peer_gone",
+		      late ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH);
+	}
+}
+
 TEST(rules_path, a_client_may_give_up_on_the_server)
 {
 	struct story st;

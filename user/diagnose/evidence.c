@@ -329,6 +329,10 @@ void evidence_heartbeat(struct evidence *ev, const struct facts *f)
 	if (p->pings && p->ping_rtt_us)
 		evidence_add(ev, "earlier_pongs", 0, "the ping before was answered in %s",
 			     format_duration(rtt, p->ping_rtt_us * 1000ull));
+	if (p->late_ns)
+		evidence_add(ev, "late_pong", p->ts_ns + p->late_ns,
+			     "the pong came %s too late: after that",
+			     format_duration(time, p->late_ns));
 	if ((p->pings || p->by_data) && f->protocol && f->protocol->note)
 		evidence_add(ev, "protocol", 0, "%s: %s", f->protocol->name, f->protocol->note);
 }

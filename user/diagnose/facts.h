@@ -81,6 +81,7 @@ struct path_story {
 	uint32_t ping_rtt_us; /* of the last one that was answered; 0: none was */
 	uint64_t answered_for_ns; /* how long before the answer had come; 0: it had not */
 	bool answer_read; /* by the giver's process */
+	uint64_t late_ns; /* how long after it the answer came after all; 0: it did not */
 
 	int stuck; /* leg whose segments were sent again in vain; -1: none */
 	struct conn_snapshot at_stuck;

@@ -197,6 +197,8 @@ static void measure_waiting(struct facts *f)
 	if (!p->own)
 		return;
 	p->answer_read = !(in->flags & (WST_WALK_PONG_PENDING | WST_WALK_DATA_PENDING));
+	if (p->pings)
+		p->late_ns = since(p->near->end->walk[!p->out].last_pong_ns, p->ts_ns);
 	if (in->last_pong_ns >= out->last_ping_ns && out->last_ping_ns)
 		p->answered_for_ns = since(p->ts_ns, in->last_pong_ns);
 	else if (p->heartbeat_close && in->flags & WST_WALK_DATA_PENDING)

@@ -112,12 +112,32 @@ static bool pings_wait(const struct path_story *p)
 	       waited_long(p);
 }
 
+static uint64_t round_trip_ns(const struct path_story *p)
+{
+	uint32_t srtt_us = p->at_near.tcp.srtt_us;
+
+	return 1000ull * (p->ping_rtt_us > srtt_us ? p->ping_rtt_us : srtt_us);
+}
+
+/* The pong came when nobody waited any more: whoever sent it was there. */
+static bool answered_late(const struct path_story *p)
+{
+	return p->late_ns && p->late_ns <= p->waited_ns;
+}
+
+/* A heartbeat that gives up before an answer can have come. */
+static bool is_hasty(const struct path_story *p)
+{
+	return p->own && p->ping_last && p->waited_ns >= UNANSWERED_PING_NS &&
+	       (answered_late(p) || round_trip_ns(p) >= p->waited_ns);
+}
+
 static enum confidence peer_gone(const struct facts *f, struct evidence *ev)
 {
 	const struct path_story *p = &f->path;
 	bool sent_in_vain;
 
-	if (!p->unexplained || p->stuck < 0 || !is_silent(&p->at_stuck) ||
+	if (!p->unexplained || p->stuck < 0 || !is_silent(&p->at_stuck) || answered_late(p) ||
 	    (f->end.how != ENDED_FIN_SENT && f->end.how != ENDED_RST_SENT &&
 	     f->end.how != ENDED_ABORTED && f->end.how != ENDED_FIN_RECEIVED))
 		return CONFIDENCE_NONE;
@@ -162,25 +182,35 @@ static void add_culprit(struct evidence *ev, const struct facts *f)
 
 static bool is_overdue(const struct path_story *p)
 {
-	uint32_t srtt_us = p->at_near.tcp.srtt_us;
-	uint32_t rtt_us = p->ping_rtt_us > srtt_us ? p->ping_rtt_us : srtt_us;
-
 	return p->waited_ns >= (p->ping_last ? OVERDUE_PING_NS : UNANSWERED_NS) &&
-	       p->waited_ns / 1000 >= (uint64_t)rtt_us * UNANSWERED_RTTS;
+	       p->waited_ns >= round_trip_ns(p) * UNANSWERED_RTTS;
+}
+
+static void add_round_trip(struct evidence *ev, const struct path_story *p)
+{
+	char rtt[FORMAT_DURATION];
+
+	evidence_add(ev, "hasty_ping", 0, "a round trip took %s: the heartbeat may wait for less",
+		     format_duration(rtt, answered_late(p) ? p->waited_ns + p->late_ns :
+							     round_trip_ns(p)));
 }
 
 static enum confidence peer_unresponsive(const struct facts *f, struct evidence *ev)
 {
 	const struct path_story *p = &f->path;
 
-	if (!p->unexplained || !p->has_near || !(p->pings || p->by_data) || !is_overdue(p) ||
-	    p->stuck >= 0)
+	bool overdue = is_overdue(p) && (p->stuck < 0 || answered_late(p));
+	bool hasty = !overdue && is_hasty(p);
+
+	if (!p->unexplained || !p->has_near || !(p->pings || p->by_data) || !(overdue || hasty))
 		return CONFIDENCE_NONE;
 	evidence_heartbeat(ev, f);
+	if (hasty)
+		add_round_trip(ev, p);
 	add_culprit(ev, f);
 	evidence_closing(ev, f);
 	evidence_end(ev, f);
-	if (p->own && p->ping_pending)
+	if (hasty || (p->own && p->ping_pending))
 		return CONFIDENCE_MEDIUM; /* no ACK: too early to say that it is gone */
 	return pings_wait(p) && (p->pings || p->surely_heartbeat || p->heartbeat_close) ?
 		       CONFIDENCE_HIGH :
@@ -231,12 +261,12 @@ static const struct rule rules[] = {
 		.flags = RULE_NEEDS_FRAMES,
 		.codes = { 1006, 1011, 1005 },
 		.alternatives = { "session.closed_without_close_frame" },
-		.summary = "the {other} received the pings but did not answer for {waited}, so {giver} closed",
+		.summary = "the {other} {unanswered} for {waited}, so {giver} closed",
 		.user_message = "The connection to the chat was interrupted. Please try again.",
 		.steps = {
-			"The host of the {other} was alive (its kernel acknowledged), its program was not: a tab that the browser throttles or froze, a stopped process, a blocked event loop.",
+			"If the kernel of the {other} acknowledged, its host was alive and its program was not: a tab that the browser throttles or froze, a stopped process, a blocked event loop.",
 			"Ping with WebSocket ping frames, which browsers answer even in the background, rather than with messages and timers of the page.",
-			"Give a throttled tab time: a timeout above 60 s (Socket.IO: pingTimeout), or let the page reconnect on `visibilitychange`.",
+			"Give it time: several round trips on a slow path, more than 60 s for a throttled tab (Socket.IO: pingTimeout); or let the page reconnect on `visibilitychange`.",
 		},
 	},
 };

@@ -134,6 +134,14 @@ static void fill_waited(char dst[WORD_BYTES], const struct facts *f)
 	format_duration(dst, ns);
 }
 
+static void fill_unanswered(char dst[WORD_BYTES], const struct facts *f)
+{
+	snprintf(dst, WORD_BYTES, "%s",
+		 f->path.own && f->path.ping_pending ?
+			 "neither answered nor acknowledged what was sent to it" :
+			 "received the pings but did not answer");
+}
+
 static void fill_signal(char dst[WORD_BYTES], const struct facts *f)
 {
 	snprintf(dst, WORD_BYTES, "%s", name_of_signal(f->closer.died_of));
@@ -212,6 +220,7 @@ static const struct word words[] = {
 	{ "giver_role", "server", fill_giver_role },
 	{ "other", "other side", fill_other },
 	{ "waited", "the whole ping timeout", fill_waited },
+	{ "unanswered", "received the pings but did not answer", fill_unanswered },
 	{ "by", "", fill_by },
 	{ "signal", "SIGKILL", fill_signal },
 	{ "answered", "some time", fill_answered },
