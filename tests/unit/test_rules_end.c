@@ -156,6 +156,47 @@ TEST(rules_end, words_after_the_close_break_no_silence)
 	}
 }
 
+/* The path to the backend died, and with it the pings that kept the timer of the proxy from running out. */
+TEST(rules_end, silence_that_a_dead_path_made)
+{
+	static const enum wst_direction ways[] = { WST_IN, WST_OUT };
+	struct story st;
+
+	for (int dead = 0; dead < 3; dead++) {
+		test_note("dead %d",
+			  dead); /* 1: its FIN is not acknowledged; 2: its RST not received */
+		story_begin(&st, STORY_PROXIED);
+		for (unsigned int leg = 0; leg < 4; leg++) {
+			for (int d = 0; d < 2; d++)
+				st.conns[leg]
+					.end->walk[ways[d]]
+					.last_payload_ns = st.conns[leg]
+								   .end->walk[ways[d]]
+								   .last_data_ns = STORY_END_NS -
+										   8000 * STORY_MS;
+			st.conns[leg].end->tcp.srtt_us = 300;
+		}
+		story_fin(&st, STORY_PROXY_IN);
+		if (dead == 2)
+			story_rst(&st, STORY_PROXY_OUT, STORY_ABORT_ON_LINGER);
+		else
+			story_fin(&st, STORY_PROXY_OUT);
+		if (dead) {
+			st.conns[STORY_BACKEND_LEG].end->fin_in_ns = 0;
+			st.conns[STORY_BACKEND_LEG].end->rst_in_ns = 0;
+			st.conns[STORY_BACKEND_LEG].end->closed_ns = 0;
+			st.conns[STORY_BACKEND_LEG].has_end = false;
+		}
+		if (dead == 1)
+			st.conns[STORY_PROXY_OUT].end->closed_ns = 0;
+		story_forerunners(&st, 3, 700, 0);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.proxy_idle_timeout");
+		CHECK_EQ(st.v.confidence, dead ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH);
+		CHECK_EQ(story_evidence(&st, "path_dead") != NULL, dead != 0);
+		story_done(&st);
+	}
+}
+
 /* socat forks for each connection; that its child ends with it tells nothing. */
 TEST(rules_end, process_for_one_connection)
 {

@@ -86,6 +86,8 @@ struct path_story {
 	int stuck; /* leg whose segments were sent again in vain; -1: none */
 	struct conn_snapshot at_stuck;
 	uint32_t vain_attempts; /* to send there, in a row */
+	/* leg whose peer got nothing of the closer's FIN or RST, with nothing before it; -1: none */
+	int deaf;
 	int full; /* leg whose peer took the least; -1: none had anything to send */
 	struct conn_snapshot at_full;
 	uint64_t zero_ns; /* how long that peer's window was zero */

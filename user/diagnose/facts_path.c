@@ -141,6 +141,49 @@ static void find_stuck(struct facts *f)
 	}
 }
 
+/* By when an answer would be there on any path that is alive: sessions are told later than that. */
+#define ROUND_TRIP_LONGEST_US 250000
+
+static bool waits_for_fin_ack(const struct conn *c)
+{
+	const struct conn_end *end = c->end;
+
+	return end->fin_out_ns && !end->fin_acked_ns && !end->fin_in_ns && !end->rst_in_ns &&
+	       !end->closed_ns;
+}
+
+/* A reset leaves no socket behind to wait for an answer, but the peer may be on this host, too. */
+static bool peer_knows_nothing(const struct session *s, unsigned int leg)
+{
+	const struct conn *c = s->legs[leg], *peer = session_peer_leg(s, leg);
+
+	return (c->end->fin_out_ns || c->end->rst_out_ns) && peer && peer->established_ns &&
+	       conn_ended_by(peer, NULL) == ENDED_NOT;
+}
+
+static bool is_deaf(const struct session *s, unsigned int leg)
+{
+	struct conn_snapshot at;
+
+	if (!conn_at_close(s->legs[leg], &at) || at.tcp.unacked_bytes || at.tcp.unsent_bytes ||
+	    !at.tcp.srtt_us || at.tcp.srtt_us > ROUND_TRIP_LONGEST_US)
+		return false;
+	return waits_for_fin_ack(s->legs[leg]) || peer_knows_nothing(s, leg);
+}
+
+/* Nobody is there any more: what the closer took for silence may be a path that is dead. */
+static void find_deaf(struct facts *f)
+{
+	const struct session *s = f->session;
+
+	f->path.deaf = -1;
+	if (!f->closer.task || s->losses_at_end != s->losses_at_start)
+		return;
+	for (unsigned int i = 0; i < s->leg_count; i++)
+		if (s->legs[i]->owner->tgid == f->closer.task->tgid && is_deaf(s, i))
+			f->path.deaf = (int)i;
+}
+
 /* The leg whose peer has not taken what waits to be sent, for the longest time. */
 static void find_full(struct facts *f)
 {
@@ -212,6 +255,7 @@ void facts_collect_path(struct facts *f)
 	find_giver(f);
 	find_near(f);
 	find_stuck(f);
+	find_deaf(f);
 	find_full(f);
 	measure_waiting(f);
 }

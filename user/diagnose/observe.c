@@ -105,7 +105,8 @@ void observe_end(struct facts *f)
 	const struct crowd_story *crowd = &f->crowd;
 	struct pattern_sample drop = crowd->sample;
 
-	if (!crowd->sample.ended_ns)
+	/* A path that died under many sessions at once is no timer. */
+	if (!crowd->sample.ended_ns || f->path.deaf >= 0)
 		return;
 	remember(f, crowd->route_key, &crowd->sample);
 	remember(f, crowd->ends_key, &crowd->sample);

@@ -60,6 +60,20 @@ static bool idles_only(const struct facts *f)
 	return f->crowd.proxy && f->crowd.proxy->no_lifetime && !f->closer.exited;
 }
 
+static void add_deaf(struct evidence *ev, const struct facts *f)
+{
+	char at[FORMAT_ENDPOINT];
+	const struct conn *c;
+
+	if (f->path.deaf < 0)
+		return;
+	c = f->session->legs[f->path.deaf];
+	evidence_add(
+		ev, "path_dead", c->end->closer_ns,
+		"that it closed never reached %s: a path that had died may have made the silence",
+		format_endpoint(at, c->tuple.remote, c->tuple.remote_port));
+}
+
 static void add_timer(struct evidence *ev, const struct facts *f, unsigned int place,
 		      enum timeout_close close)
 {
@@ -68,17 +82,18 @@ static void add_timer(struct evidence *ev, const struct facts *f, unsigned int p
 	evidence_end(ev, f);
 	evidence_closing(ev, f);
 	evidence_idle(ev, f);
+	add_deaf(ev, f);
 	evidence_pattern(ev, p);
 	evidence_timeouts(ev, p, p->kind ? p->value_ns : facts_idle_ns(f), place, close);
 	evidence_no_close_frame(ev, f);
 }
 
-/* Surely a silence, and not the age of sessions in which nothing was said. */
+/* Surely a silence, and not the age of sessions in which nothing was said, nor a dead path. */
 static bool surely_idle(const struct facts *f)
 {
 	const struct pattern *p = &f->crowd.pattern;
 
-	if (!is_idle_pattern(f) || p->swept)
+	if (!is_idle_pattern(f) || p->swept || f->path.deaf >= 0)
 		return false;
 	/* One event can end sessions that began together; not if the proxy closed both sides. */
 	if (idles_only(f))
@@ -338,7 +353,8 @@ static const struct rule rules[] = {
 		.at = AT_SESSION,
 		.flags = RULE_NEEDS_FRAMES | RULE_PERIODIC,
 		.initiator = BY_PROXY,
-		.alternatives = { "session.closed_without_close_frame", "session.lifetime_limit" },
+		.alternatives = { "session.closed_without_close_frame", "session.lifetime_limit",
+				  "session.ping_timeout_peer_gone" },
 		.summary = "{who} closed the session {idle} after the last byte of either side: its idle timeout",
 		.user_message = "The connection to the chat was closed because nothing was said for a while. You will be connected again.",
 		.steps = {

@@ -217,6 +217,25 @@ module.exports = [
   },
   {
     ...base,
+    name: 'path-dies-behind-nginx',
+    broken: 'The network between nginx and its backend dies, and the pings of the backend with it; proxy_read_timeout is 3s.',
+    // The timer did end them, but nothing has to be changed about it: no proof, and no regularity.
+    cause: ['session.proxy_idle_timeout', 'session.ping_timeout_peer_gone', 'session.network_timeout'],
+    confidence: 'medium',
+    atMost: 'medium',
+    noIncidents: true,
+    async run(t) {
+      const wire = await t.world.wire('proxy', 'backend');
+      await t.server('go', { 'ping-every': '1s' });
+      await t.nginx({ server: passTo(`${wire.address}:8000`, 'proxy_read_timeout 3s;') });
+      const sessions = await t.opens(4, { to: 'proxy' });
+      await t.sleep(1500);
+      await wire.set('cut', 1);
+      await allClosed(sessions);
+    },
+  },
+  {
+    ...base,
     name: 'backend-hangs-behind-nginx',
     broken: 'The backend hangs with a message unread until proxy_read_timeout of nginx, 3s, is over; then it goes on.',
     cause: ['session.proxy_idle_timeout', 'session.ping_timeout_peer_unresponsive'],
