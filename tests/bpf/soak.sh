@@ -67,7 +67,7 @@ judge() {
 		"by $grown KiB in the last two thirds"
 	sed 's/^/tracer: /' "$WORK/pipe.err"
 	[ "$(told session_open)" -eq "$sessions" ] && [ "$(told session_end)" -eq "$sessions" ] &&
-		grep -q ' 0 still open' "$WORK/pipe.err" && [ $grown -le $GROWTH_MAX_KIB ] && ! grep -q '^wstrace: lost' "$WORK/pipe.err"
+		grep -q ' 0 still open' "$WORK/pipe.err" && [ $grown -le $GROWTH_MAX_KIB ] && ! grep -q 'lost: .* ring buffer full' "$WORK/pipe.err"
 }
 
 [ "$(id -u)" -eq 0 ] || { echo "soak.sh: needs root" >&2; exit 1; }
