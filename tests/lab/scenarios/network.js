@@ -140,6 +140,20 @@ module.exports = [
   filtered('firewall-resets-session', 'A new rule of the packet filter on the client answers with resets.',
     'session.firewall_reset', (t) => t.world.namespace('client')
       .nft('add rule inet wse2e input tcp sport 8000 reject with tcp reset')),
+  {
+    ...base,
+    name: 'firewall-resets-what-is-invalid',
+    broken: 'The firewall of the client begins to follow connections, calls the open one invalid and rejects it with resets.',
+    cause: 'session.firewall_reset',
+    async run(t) {
+      t.world.namespace('client', { 'net.netfilter.nf_conntrack_tcp_loose': 0 });
+      await t.server('go', TALKS);
+      await t.open();
+      await t.sleep(500);
+      t.world.namespace('client').nft('add rule inet wse2e input ct state invalid reject with tcp reset');
+      await t.sleep(3500);
+    },
+  },
   overWire('mtu-black-hole', 'The network loses packets over 700 bytes without a word.', 'session.mtu_blackhole', {
     wire: { lose_above: 700 },
     // Two full segments and a short one, which arrives.
