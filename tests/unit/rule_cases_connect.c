@@ -125,6 +125,17 @@ static void never_accepted_blur(struct story *st)
 	story_process(st, STORY_SERVER_PID, 1020, 1024, "/");
 }
 
+static void left_in_queue(struct story *st)
+{
+	struct conn *c = &st->conns[LEG];
+
+	story_unanswered(st);
+	c->handshake.request_seen = false;
+	c->end->tcp.flags = WST_TCP_NEVER_ACCEPTED | WST_TCP_TLS;
+	c->end->tcp.bytes_in = c->end->tcp.unread_bytes = 300;
+	story_fin_received(st, LEG);
+}
+
 static void unserved(struct story *st)
 {
 	struct conn *c = &st->conns[LEG];
@@ -175,6 +186,7 @@ static const struct rule_case cases[] = {
 	{ "connect.unreachable", CONFIDENCE_HIGH, STORY_CLIENT_ONLY, unreachable, no_errno },
 	{ "connect.fd_exhausted", CONFIDENCE_HIGH, STORY_SERVER_ONLY, never_accepted,
 	  never_accepted_blur },
+	{ "upgrade.no_response", CONFIDENCE_MEDIUM, STORY_SERVER_ONLY, left_in_queue, NULL },
 	{ "connect.closed_unserved", CONFIDENCE_HIGH, STORY_SERVER_ONLY, unserved, unserved_blur },
 	{ "connect.timeout", CONFIDENCE_HIGH, STORY_CLIENT_ONLY, timed_out, timed_out_blur },
 	{ "connect.unknown", CONFIDENCE_LOW, STORY_CLIENT_ONLY, nothing_known, NULL },

@@ -2,6 +2,7 @@
 /* The handshake got no answer, or a 101 that the client does not accept. */
 #include "diagnose/rule.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <strings.h>
 
@@ -71,13 +72,32 @@ static void add_unread(struct evidence *ev, const struct conn *c)
 			     WST_COMM_LEN, c->owner->comm, c->owner->tgid);
 }
 
+/* Bytes that were read by nobody, so that it is not known what they asked for: TLS, or a request. */
+static enum confidence left_in_queue(const struct facts *f, struct evidence *ev)
+{
+	const struct conn *c = f->server;
+
+	if (f->stage != STAGE_CONNECT || !conn_is_server_side(c) || !c->has_end ||
+	    !(c->end->tcp.flags & WST_TCP_NEVER_ACCEPTED) || !c->end->tcp.bytes_in ||
+	    !c->established_ns || f->end.ts_ns < c->established_ns + UNREAD_NS)
+		return CONFIDENCE_NONE;
+	add_unread(ev, c);
+	evidence_add(ev, "request_unread", c->established_ns,
+		     "%" PRIu64 " bytes of the client lay unread%s", (uint64_t)c->end->tcp.bytes_in,
+		     c->end->tcp.flags & WST_TCP_TLS ? ", the beginning of a TLS handshake" : "");
+	evidence_end(ev, f);
+	return CONFIDENCE_MEDIUM;
+}
+
 static enum confidence no_response(const struct facts *f, struct evidence *ev)
 {
 	const struct conn *c = f->answer.last_request;
 	bool unread = c && lay_unread(c) && waited_ns(f) >= UNREAD_NS;
 	bool closed = is_server(f->end.by) && f->end.how != ENDED_CONNECT_FAILED;
 
-	if (!c || f->answer.conn || f->end.leg < 0 ||
+	if (!c)
+		return left_in_queue(f, ev);
+	if (f->answer.conn || f->end.leg < 0 ||
 	    (!closed && !unread && waited_ns(f) < PATIENCE_NS && f->end.by != BY_NETWORK))
 		return CONFIDENCE_NONE;
 	add_waiting(ev, f);
@@ -193,7 +213,7 @@ static const struct rule rules[] = {
 		.category = CATEGORY_SERVER,
 		.retry = RETRY_BACKOFF,
 		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
-		.at = AT_UPGRADE,
+		.at = AT_CONNECT | AT_UPGRADE,
 		.summary = "{server} never answered the handshake",
 		.user_message = "The chat service does not answer at the moment. Please try again in a moment.",
 		.steps = {

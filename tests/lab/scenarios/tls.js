@@ -35,7 +35,7 @@ const wrongScheme = (name, broken, cause, serve, open, row = {}) => ({
   ...row,
 });
 
-const secureNode = (t) => t.server('node', { tls: selfSigned(t.world.folder, 'chat.example') }, { port: 8443 });
+const secureNode = (t, port = 8443) => t.server('node', { tls: selfSigned(t.world.folder, 'chat.example') }, { port });
 const once = (kind, url) => async (t) => t.program(kind, url(t), {}, { expected: null }).says(/closed|failed/);
 
 const closed = (sessions) => Promise.all(sessions.map((session) => session.closed()));
@@ -102,6 +102,22 @@ module.exports = [
         await session.say('hello');
         await session.closed();
       }
+    },
+  },
+  {
+    name: 'tls-never-accepted',
+    broken: 'The server with TLS is stuck and accepts nobody, until somebody kills it.',
+    cause: 'upgrade.no_response',
+    // What the client would have asked for is hidden in TLS that never began.
+    confidence: 'medium',
+    async run(t) {
+      const server = await secureNode(t, 8000);
+      const url = t.url('backend', { scheme: 'wss' });
+      t.kill(server, 'SIGSTOP');
+      const client = t.program('go', url, {}, { expected: null });
+      await t.sleep(2500);
+      t.kill(server);
+      await client.says(/closed/);
     },
   },
   wrongScheme('wss-to-plain-node', 'The client asks for wss://, the port of the Node server speaks no TLS.', 'connect.tls_failed',
