@@ -40,7 +40,10 @@ static void proxy_idle_blur(struct story *st)
 	forget_others(st, STORY_PROXIED, proxy_closes);
 }
 
-/* Whatever nginx talks to there, by a Unix socket or TLS, is no leg of the session. */
+/*
+ * Whatever nginx talks to there, by a Unix socket or TLS, is no leg of the session: it may have a
+ * timer of its own.
+ */
 static void proxy_closes_alone(struct story *st)
 {
 	struct conn_parts *parts = &st->parts[STORY_SERVER_LEG];
@@ -54,13 +57,6 @@ static void lone_proxy_idle(struct story *st)
 {
 	proxy_closes_alone(st);
 	story_forerunners(st, 3, 700, 0);
-}
-
-/* It may as well be the one end of what was unseen, although eight seconds are a round time. */
-static void lone_proxy_idle_blur(struct story *st)
-{
-	forget_others(st, STORY_DIRECT, proxy_closes_alone);
-	story_companions(st, 3);
 }
 
 static void fall_silent(struct story *st)
@@ -191,8 +187,7 @@ static void silent_drop_blur(struct story *st)
 static const struct rule_case cases[] = {
 	{ "session.proxy_idle_timeout", CONFIDENCE_HIGH, STORY_PROXIED, proxy_idle,
 	  proxy_idle_blur },
-	{ "session.proxy_idle_timeout", CONFIDENCE_HIGH, STORY_DIRECT, lone_proxy_idle,
-	  lone_proxy_idle_blur },
+	{ "session.proxy_idle_timeout", CONFIDENCE_MEDIUM, STORY_DIRECT, lone_proxy_idle, NULL },
 	{ "session.middlebox_idle_timeout", CONFIDENCE_HIGH, STORY_SERVER_ONLY, middlebox,
 	  middlebox_blur },
 	{ "session.server_idle_timeout", CONFIDENCE_HIGH, STORY_DIRECT, server_idle,

@@ -40,6 +40,11 @@ void evidence_failed_upstream(struct evidence *ev, const struct facts *f);
 void evidence_heartbeat(struct evidence *ev, const struct facts *f);
 /* The silence before the end and who had pinged; ends that were like it; known timeouts like it. */
 void evidence_idle(struct evidence *ev, const struct facts *f);
+/*
+ * The closer is a proxy with one socket in the session: what ended behind it by way of a Unix
+ * socket, TLS or another protocol comes out as its own. False: it is not.
+ */
+bool evidence_other_side(struct evidence *ev, const struct facts *f);
 /* Sessions that the closer closed at that moment; nothing if there was one only, or b is NULL. */
 void evidence_burst(struct evidence *ev, const struct burst *b);
 void evidence_pattern(struct evidence *ev, const struct pattern *p);

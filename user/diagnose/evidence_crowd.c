@@ -61,6 +61,17 @@ void evidence_idle(struct evidence *ev, const struct facts *f)
 		evidence_add(ev, "pings", 0, "neither side sent a ping");
 }
 
+bool evidence_other_side(struct evidence *ev, const struct facts *f)
+{
+	if (!f->crowd.one_sided)
+		return false;
+	evidence_add(
+		ev, "other_side_unseen", 0,
+		"%s is a proxy, and where it passes this on to was not seen (a Unix socket is not followed): the end may have come from there",
+		f->closer.task->comm);
+	return true;
+}
+
 void evidence_burst(struct evidence *ev, const struct burst *b)
 {
 	if (b && b->count > 1)

@@ -46,20 +46,6 @@ static bool add_silence(struct evidence *ev, const struct facts *f)
 	return true;
 }
 
-/* What ended behind a proxy by way of a unix socket, TLS or another protocol comes out as its own. */
-static bool add_other_side(struct evidence *ev, const struct facts *f)
-{
-	if (evidence_lost(ev, f))
-		return true;
-	if (!f->crowd.one_sided)
-		return false;
-	evidence_add(
-		ev, "other_side_unseen", 0,
-		"%s is a proxy, and where it passes this on to was not seen: the end may have come from there",
-		f->closer.task->comm);
-	return true;
-}
-
 static bool ping_waits(const struct path_story *p)
 {
 	uint64_t rtt_ns = 1000ull * (p->ping_rtt_us ? p->ping_rtt_us : p->at_near.tcp.srtt_us);
@@ -88,7 +74,8 @@ static bool add_doubts(struct evidence *ev, const struct facts *f)
 {
 	bool unanswered = add_unanswered(ev, f);
 
-	return add_other_side(ev, f) || add_silence(ev, f) || unanswered;
+	return evidence_lost(ev, f) || evidence_other_side(ev, f) || add_silence(ev, f) ||
+	       unanswered;
 }
 
 /* A living process destroyed its socket in a way that makes the kernel send RST. */

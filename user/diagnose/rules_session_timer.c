@@ -106,7 +106,8 @@ static enum confidence proxy_idle_timeout(const struct facts *f, struct evidence
 	if (!f->crowd.by_proxy || !closed_alive(f) || f->closing.frame || !path_is_quiet(f) ||
 	    facts_idle_ns(f) < SHORTEST_NS || facts_outlived(f) ||
 	    f->crowd.pattern.kind == PATTERN_AGE || burst_is_mixed(f->crowd.burst) ||
-	    (!is_idle_pattern(f) && !idles_only(f) && !timeout_is_round(facts_idle_ns(f))))
+	    (!is_idle_pattern(f) && !timeout_is_round(facts_idle_ns(f)) &&
+	     (!idles_only(f) || f->crowd.one_sided)))
 		return CONFIDENCE_NONE;
 	if (f->closer.party == BY_PROXY && !f->crowd.closed_both && !f->crowd.one_sided)
 		return CONFIDENCE_NONE;
@@ -117,7 +118,8 @@ static enum confidence proxy_idle_timeout(const struct facts *f, struct evidence
 	if (f->crowd.proxy)
 		evidence_add(ev, "timer", 0, "in %s this is %s", f->crowd.proxy->product,
 			     f->crowd.proxy->idle_knob);
-	return surely_idle(f) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+	/* Who is behind it may have a timer as well. */
+	return !evidence_other_side(ev, f) && surely_idle(f) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
 static bool ended_from_outside(const struct facts *f)

@@ -109,10 +109,10 @@ const nobody = (kind, cause) => ({
 });
 
 // aiohttp listens on a Unix socket of the proxy's host.
-async function behindUnixSocket(t, more = '') {
+async function behindUnixSocket(t, more = '', settings = {}) {
   const socket = path.join(t.world.folder, 'backend.sock');
   const server = path.join(__dirname, '../servers/chat_aiohttp.py');
-  const backend = t.world.start('proxy', ['/usr/bin/python3', server, JSON.stringify({ path: socket })], { title: 'aiohttp' });
+  const backend = t.world.start('proxy', ['/usr/bin/python3', server, JSON.stringify({ path: socket, ...settings })], { title: 'aiohttp' });
   if (!await until(() => fs.existsSync(socket), 10000)) {
     throw new Error('aiohttp made no socket');
   }
@@ -187,8 +187,25 @@ module.exports = [
     broken: 'nginx reaches its backend through a Unix socket; proxy_read_timeout is two seconds.',
     cause: 'session.proxy_idle_timeout',
     pattern: ['session.closed_without_close_frame'],
+    // A timer of the backend would look the same: see the next one.
+    confidence: 'medium',
+    atMost: 'medium',
     async run(t) {
       await behindUnixSocket(t, 'proxy_read_timeout 2s;');
+      await fallSilent(t, { to: 'proxy' });
+    },
+  },
+  {
+    ...base,
+    name: 'unix-socket-backend-idles',
+    broken: 'nginx reaches its backend through a Unix socket; receive_timeout of the backend is two seconds.',
+    // Nothing on the sockets that are followed tells whose timer it is, so neither may be sure.
+    cause: ['session.server_idle_timeout', 'session.proxy_idle_timeout'],
+    pattern: ['session.closed_without_close_frame'],
+    confidence: 'low',
+    atMost: 'medium',
+    async run(t) {
+      await behindUnixSocket(t, '', { receive_timeout: 2 });
       await fallSilent(t, { to: 'proxy' });
     },
   },
