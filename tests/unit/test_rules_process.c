@@ -15,6 +15,35 @@ static void check_verdict(struct story *st, const char *cause, enum initiator by
 	story_done(st);
 }
 
+/* Java makes 129 of SIGHUP, as shells do; a SIGHUP alone may be an order to reload. */
+TEST(rules_process, left_over_a_signal)
+{
+	static const struct {
+		uint32_t status, sender;
+		const char *id;
+		enum confidence confidence;
+	} cases[] = {
+		{ (128 + SIGHUP) << 8, 77, "session.process_terminated", CONFIDENCE_HIGH },
+		{ SIGHUP, 77, "session.process_terminated", CONFIDENCE_HIGH },
+		{ SIGHUP, STORY_SERVER_PID, "session.process_terminated", CONFIDENCE_MEDIUM },
+		{ 1 << 8, 77, "session.process_exited", CONFIDENCE_HIGH },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct story st;
+
+		test_note("case %zu", i);
+		story_begin(&st, STORY_DIRECT);
+		story_signal(&st, STORY_SERVER_PID, SIGHUP, cases[i].sender, -50);
+		story_died(&st, STORY_SERVER_LEG, cases[i].status);
+		story_verdict(&st);
+		CHECK_EQ(st.v.confidence, cases[i].confidence);
+		if (i < 2)
+			CHECK(strstr(st.v.summary, "by systemd (pid 77)"));
+		check_verdict(&st, cases[i].id, BY_SERVER);
+	}
+}
+
 /* What a supervisor sends to a worker that is stuck (gunicorn, systemd's watchdog). */
 TEST(rules_process, aborted_by_the_supervisor)
 {

@@ -228,6 +228,24 @@ static void find_owner(struct facts *f, const struct conn *c)
 	closer->died_of = owner->exit_code & 0x7f;
 }
 
+/*
+ * What else somebody sent it and it died of, or left over with the status that shells and Java make
+ * of a signal: SIGHUP, SIGUSR1. What it does with such a signal is its own affair until it ends.
+ */
+static const struct fatal_signal *signal_that_ended(const struct closer_story *closer,
+						    uint64_t end_ns)
+{
+	const struct fatal_signal *s = closer->process ? &closer->process->last_signal : NULL;
+	uint32_t status = closer->exit_code >> 8 & 0xff;
+
+	if (!s || !s->signal || s->signal == SIGKILL || !closer->exited || s->ts_ns > end_ns ||
+	    !s->sender.tgid || s->sender.tgid == closer->task->tgid)
+		return NULL;
+	return closer->died_of == s->signal || (!closer->died_of && status == 128 + s->signal) ?
+		       s :
+		       NULL;
+}
+
 void facts_collect_closer(struct facts *f)
 {
 	const struct end_story *end = &f->end;
@@ -245,4 +263,6 @@ void facts_collect_closer(struct facts *f)
 	fill_exit(&f->closer, end->conn);
 	find_owner(f, end->conn);
 	f->closer.stop = facts_stop_signal(f->closer.process, end->ts_ns);
+	if (!f->closer.stop)
+		f->closer.stop = signal_that_ended(&f->closer, end->ts_ns);
 }

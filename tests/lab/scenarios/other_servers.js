@@ -196,6 +196,8 @@ module.exports = [
     'session.process_killed', 'gunicorn', order('block', { s: 8 }), { settings: { timeout: 2 } }),
   befalls('tomcat-exits', 'Something in Tomcat calls System.exit(0).',
     'session.process_exited', 'tomcat', order('exit')),
+  befalls('tomcat-hangup', 'Somebody sends Tomcat SIGHUP, of which Java makes exit status 129.',
+    'session.process_terminated', 'tomcat', signal('SIGHUP')),
   befalls('puma-killed', 'Somebody kills puma.', 'session.process_killed', 'puma', signal('SIGKILL')),
   {
     ...base,
