@@ -448,3 +448,27 @@ TEST(rules_close, proxy_says_goodbye_to_both_sides)
 	CHECK_EQ(st.v.confidence, CONFIDENCE_MEDIUM);
 	story_done(&st);
 }
+
+/* Turned away with an empty Close frame: nothing had been said by either side. */
+TEST(rules_close, goodbye_right_after_the_open)
+{
+	for (int said = 0; said < 2; said++) {
+		struct story st;
+
+		test_note("said %d", said);
+		story_begin(&st, STORY_DIRECT);
+		st.conns[0].end->walk[WST_IN].frames[1] = (uint32_t)said;
+		st.conns[1].end->walk[WST_OUT].frames[1] = (uint32_t)said;
+		st.conns[0].end->walk[WST_OUT].frames[1] = 0;
+		st.conns[1].end->walk[WST_IN].frames[1] = 0;
+		for (int i = 0; i < 2; i++)
+			st.conns[i].handshake.response_ns = STORY_END_NS - 50 * STORY_MS;
+		story_close_frame(&st, false, 0, NULL);
+		story_close_frame(&st, true, 0, NULL);
+		story_fin(&st, STORY_SERVER_LEG);
+		story_verdict(&st);
+		CHECK_STR(st.v.rule->id, said ? "session.normal" : "session.rejected_after_open");
+		CHECK_EQ(st.v.confidence, said ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM);
+		story_done(&st);
+	}
+}

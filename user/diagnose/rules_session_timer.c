@@ -251,23 +251,33 @@ static enum confidence auth_deadline(const struct facts *f, struct evidence *ev)
 }
 
 /* A Close frame that gives a reason is quoted instead: see the rules about codes. */
+static bool says_nothing_but_goodbye(const struct facts *f)
+{
+	return f->closing.frame && close_code_is_benign(f->closing.code) &&
+	       f->closing.code != CLOSE_GOING_AWAY && !f->closing.frame->reason_bytes &&
+	       !facts_messages(f, false) && facts_frames_followed(f, false) && !f->closer.exited &&
+	       !f->closer.stop;
+}
+
 static enum confidence rejected_after_open(const struct facts *f, struct evidence *ev)
 {
 	char age[FORMAT_DURATION];
 	const struct conn *c;
 
-	if (!server_gave_up(f) || facts_bad_frame(f, WST_FRAME_ILLEGAL, &c) || f->closing.frame ||
-	    !path_is_quiet(f) || !age_ns(f) || age_ns(f) > AT_ONCE_NS ||
-	    recurs(&f->crowd.pattern) || facts_messages(f, true) || !facts_frames_followed(f, true))
+	if (!server_gave_up(f) || facts_bad_frame(f, WST_FRAME_ILLEGAL, &c) ||
+	    (f->closing.frame && !says_nothing_but_goodbye(f)) || !path_is_quiet(f) || !age_ns(f) ||
+	    age_ns(f) > AT_ONCE_NS || recurs(&f->crowd.pattern) || facts_messages(f, true) ||
+	    !facts_frames_followed(f, true))
 		return CONFIDENCE_NONE;
 	evidence_add(ev, "age", f->crowd.sample.ended_ns,
 		     "the server ended it %s after its 101, before the client sent a message",
 		     format_duration(age, age_ns(f)));
+	evidence_closing(ev, f);
 	evidence_end(ev, f);
 	evidence_no_close_frame(ev, f);
 	evidence_add(ev, "no_reason", 0,
 		     "it did not say why: its handler may as well have returned or failed");
-	if (evidence_lost(ev, f))
+	if (evidence_lost(ev, f) || f->closing.frame)
 		return CONFIDENCE_MEDIUM;
 	/* From a second on it may as well be a timer of the server's, as short as it is. */
 	return age_ns(f) < SHORTEST_NS ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
