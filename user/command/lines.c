@@ -56,7 +56,8 @@ int lines_close(struct lines *lines, int err)
 		message("stopped early: %s", strerror(-err));
 	if (lost)
 		message("%" PRIu64 " line%s could not be written to %s: %s", lost,
-			lost == 1 ? "" : "s", name, strerror(reason));
+			lost == 1 ? "" : "s", name,
+			reason == ECANCELED ? "its reader was too slow" : strerror(reason));
 	sink_close(lines->sink);
 	lines->sink = NULL;
 	return is_quiet(err) && !lost ? STATUS_OK : STATUS_FAILURE;

@@ -8,7 +8,8 @@
 
 #include "platform/loop.h"
 
-#define GIVE_UP_NS 1000000000ull
+#define STUCK_NS 1000000000ull
+#define GIVE_UP_NS 5000000000ull
 
 /*
  * Waits until write() takes PIPE_BUF bytes without blocking. O_NONBLOCK would be simpler, but is shared
@@ -20,12 +21,14 @@ static int wait_writable(struct writer *w)
 		{ .fd = w->fd, .events = POLLOUT },
 		{ .fd = w->give_up_ns ? -1 : w->stop_fd, .events = POLLIN },
 	};
-	uint64_t now;
+	uint64_t now, until = w->stuck_ns < w->give_up_ns ? w->stuck_ns : w->give_up_ns;
 	int timeout_ms = -1;
 
-	if (w->give_up_ns) {
+	if (until) {
 		now = clock_boottime_ns();
-		timeout_ms = now < w->give_up_ns ? (int)((w->give_up_ns - now) / 1000000) + 1 : 0;
+		if (now >= w->give_up_ns)
+			return -ECANCELED;
+		timeout_ms = now < until ? (int)((until - now) / 1000000) + 1 : 0;
 	}
 	if (poll(fds, 2, timeout_ms) < 0)
 		return errno == EINTR ? -EAGAIN : -errno;
@@ -33,7 +36,8 @@ static int wait_writable(struct writer *w)
 		return 0; /* writable, or write() says what is wrong */
 	if (w->give_up_ns)
 		return timeout_ms == 0 ? -ECANCELED : -EAGAIN;
-	w->give_up_ns = clock_boottime_ns() + GIVE_UP_NS;
+	w->stuck_ns = clock_boottime_ns() + STUCK_NS;
+	w->give_up_ns = w->stuck_ns - STUCK_NS + GIVE_UP_NS;
 	return -EAGAIN;
 }
 
@@ -55,8 +59,11 @@ int writer_write(struct writer *w, const void *bytes, size_t len, size_t *ret_wr
 		n = write(w->fd, at + *ret_written, part);
 		if (n < 0 && errno != EINTR && errno != EAGAIN)
 			return -errno;
-		if (n > 0)
-			*ret_written += (size_t)n;
+		if (n <= 0)
+			continue;
+		*ret_written += (size_t)n;
+		if (w->give_up_ns)
+			w->stuck_ns = clock_boottime_ns() + STUCK_NS;
 	}
 	return 0;
 }

@@ -9,13 +9,17 @@
 
 struct writer {
 	int fd;
-	int stop_fd; /* writing gives up a second after this is readable; -1: none */
-	uint64_t give_up_ns; /* CLOCK_BOOTTIME; 0: nobody wants to stop */
+	/*
+	 * Once this is readable, writing gives up when the reader takes nothing for a second, and after
+	 * five seconds in any case; -1: none.
+	 */
+	int stop_fd;
+	uint64_t stuck_ns, give_up_ns; /* CLOCK_BOOTTIME; 0: nobody wants to stop */
 };
 
 /*
- * Writes all of it. 0 or -errno: EPIPE when the reader is gone, ECANCELED when it took nothing until
- * the end of the time to stop. *ret_written says how much was written, also after an error.
+ * Writes all of it. 0 or -errno: EPIPE when the reader is gone, ECANCELED when it took too
+ * little until the end of the time to stop. *ret_written says how much was written, also after an error.
  */
 int writer_write(struct writer *w, const void *bytes, size_t len, size_t *ret_written);
 
