@@ -6,7 +6,9 @@
  *
  * So a time is never late, what passed later on a stream has the later time, the segment that ends
  * a silence is exact, and in a burst the last one may be told up to a tick early. Pings, pongs,
- * Close frames and segments without payload are always read from the clock, and so are events.
+ * Close frames and segments without payload are always read from the clock, and so are events. Two
+ * CPUs that walk both directions of a stream at once may give them one time. Ticks stand still while
+ * the machine sleeps: what follows the sleep in the very tick before which it began is told early.
  */
 #ifndef CLOCK_BPF_H
 #define CLOCK_BPF_H

@@ -100,9 +100,9 @@ static __always_inline bool failed_without_handshake(struct sock *sk, struct not
 		return !(note->seen & SEEN_TLS_DATA);
 	if (note->seen & SEEN_NO_TLS)
 		return true;
-	if (!(note->flags & NOTE_PASSIVE))
+	if (!(note->flags & NOTE_PASSIVE)) /* the kernel counts the FIN as a byte */
 		return note->seen & SEEN_TLS && note->flags & NOTE_FIN_IN &&
-		       !BPF_CORE_READ(tp, bytes_received);
+		       BPF_CORE_READ(tp, bytes_received) <= 1;
 	if (BPF_CORE_READ(tp, bytes_sent))
 		return false;
 	if (!BPF_CORE_READ(sk, sk_socket) && !(note->flags & NOTE_FIN_OUT))

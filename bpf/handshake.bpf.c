@@ -340,7 +340,9 @@ __noinline int read_segment(struct __sk_buff *skb, u32 direction, u32 offset, u3
 		used = begin_head(skb, sk, note, &p);
 	if (!used)
 		used = plain_request_bytes(note, &p);
-	if (is_of_no_interest(note))
+	if (is_of_no_interest(note)) {
+		forget_all_held(note, NULL);
 		packet_forget(sk);
+	}
 	return used;
 }

@@ -286,8 +286,8 @@ struct wst_walk_facts {
 	/* what data frames change comes first (see struct ws_walk) */
 	__u64 payload_bytes; /* as announced by the headers */
 	__u64 largest_frame_bytes;
-	__u64 last_payload_ns; /* last TCP payload byte of any kind; 0: none */
-	__u64 last_data_ns; /* last header of a data frame */
+	__u64 last_payload_ns; /* last TCP payload of any kind, in a burst up to a tick (10 ms) early; 0: none */
+	__u64 last_data_ns; /* last header of a data frame, as early */
 	__u32 last_data_bytes; /* payload of the last data frame */
 	/*
 	 * longest silence of both directions that payload of this one ended, of those that the
