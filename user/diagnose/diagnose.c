@@ -75,6 +75,31 @@ static void cap_for_missed_state(struct verdict *v, const struct session *s)
 	cap(v);
 }
 
+static void add_alternative(struct verdict *v, const char *id)
+{
+	if (strcmp(v->rule->id, id) == 0)
+		return;
+	for (unsigned int i = 0; i < v->alternative_count; i++)
+		if (strcmp(v->alternatives[i], id) == 0)
+			return;
+	if (v->alternative_count < ALTERNATIVES_MAX)
+		v->alternatives[v->alternative_count++] = id;
+}
+
+static const char *cause_of_death(uint32_t signal)
+{
+	switch (signal) {
+	case SIGKILL:
+		return "session.process_killed";
+	case SIGTERM:
+	case SIGINT:
+	case SIGHUP:
+		return "session.process_terminated";
+	default:
+		return "session.process_crashed";
+	}
+}
+
 /*
  * Who serves a connection may have been given it, and may be silent: then the last one to hold it is
  * no bystander, and what it died of ended the connection.
@@ -91,8 +116,7 @@ static void cap_for_holder(struct verdict *v, const struct facts *f)
 		     "pid %u, which had kept it open, died of a signal (%u) itself",
 		     f->closer.holder->tgid, died_of);
 	cap(v);
-	v->alternatives[v->alternative_count++] = died_of == SIGKILL ? "session.process_killed" :
-								       "session.process_terminated";
+	add_alternative(v, cause_of_death(died_of));
 }
 
 static bool any_leg(const struct facts *f, uint32_t open_flag, uint32_t tcp_flag)
@@ -125,7 +149,7 @@ static void cap_for_frames(struct verdict *v, const struct facts *f)
 	else
 		return;
 	cap(v);
-	v->alternatives[v->alternative_count++] = "session.normal";
+	add_alternative(v, "session.normal");
 }
 
 /* Records of TLS are longer than what they carry. */
@@ -172,15 +196,6 @@ static void cap_for_kernel(struct verdict *v, const struct facts *f)
 	if (silent && f->end.how == ENDED_RST_SENT && v->confidence < CONFIDENCE_HIGH)
 		evidence_add(&v->evidence, "no_reset_reasons", 0,
 			     "this kernel does not tell why it sends a RST");
-}
-
-static void add_alternative(struct verdict *v, const char *id)
-{
-	for (unsigned int i = 0; i < v->alternative_count; i++)
-		if (strcmp(v->alternatives[i], id) == 0)
-			return;
-	if (v->alternative_count < ALTERNATIVES_MAX)
-		v->alternatives[v->alternative_count++] = id;
 }
 
 /* The first session after a silence of so many seconds: a second and third one would tell. */

@@ -105,18 +105,20 @@ static enum confidence tls_failed(const struct facts *f, struct evidence *ev)
 	const struct wst_tcp_facts *tcp = &f->client->end->tcp;
 	bool sent = is_tls_failure(tcp->tls_alert_out);
 	uint8_t alert = sent ? tcp->tls_alert_out : tcp->tls_alert_in;
-	enum confidence mixed_up;
+	bool both = !(tcp->flags & WST_TCP_NO_TLS);
+	enum confidence ret = CONFIDENCE_NONE;
 
 	if (!f->client->has_end || (tcp->flags & WST_TCP_TLS_DATA))
 		return CONFIDENCE_NONE;
-	mixed_up = tls_mixed_up(f, ev);
-	if (!is_tls_failure(alert) || (f->stage != STAGE_CONNECT && !mixed_up) ||
-	    !(tcp->flags & (WST_TCP_TLS | WST_TCP_NO_TLS)))
-		return mixed_up;
-	evidence_add(ev, "tls_alert", 0, "the %s sent the TLS alert %s (%u) during the handshake",
-		     sent == conn_is_server_side(f->client) ? "server" : "client",
-		     name_of_tls_alert(alert), alert);
-	return CONFIDENCE_HIGH;
+	if (!both || !is_tls_failure(alert))
+		ret = tls_mixed_up(f, ev);
+	else if (f->stage == STAGE_CONNECT && tcp->flags & WST_TCP_TLS)
+		ret = CONFIDENCE_HIGH;
+	if (ret && is_tls_failure(alert))
+		evidence_add(ev, "tls_alert", 0, "the %s sent the TLS alert %s (%u)%s",
+			     sent == conn_is_server_side(f->client) ? "server" : "client",
+			     name_of_tls_alert(alert), alert, both ? " during the handshake" : "");
+	return ret;
 }
 
 static enum confidence firewall_dropped(const struct facts *f, struct evidence *ev)

@@ -245,14 +245,18 @@ static bool is_held_back(struct track *t, struct session *s, const struct conn *
 /* TLS that nobody here asked for was begun once from outside, and met no TLS. */
 static bool is_tls_probe(struct track *t, const struct session *s)
 {
-	const struct conn *c = s->legs[0];
-	const struct wst_tcp_facts *tcp = &c->end->tcp;
-	bool alert = tcp->tls_alert_in != 255 || tcp->tls_alert_out != 255;
+	const struct conn *c = s->leg_count == 1 ? s->legs[0] : NULL;
+	const struct wst_tcp_facts *tcp;
 
-	return s->leg_count == 1 && conn_is_server_side(c) && c->has_end &&
-	       tcp->flags & WST_TCP_TLS && !(tcp->flags & WST_TCP_TLS_DATA) &&
-	       (tcp->flags & WST_TCP_NO_TLS || !alert) && tcp->unread_bytes < tcp->bytes_in &&
-	       session_stage(s) == STAGE_CONNECT && groups_note_tls_try(t->groups, c);
+	if (!c || !conn_is_server_side(c) || !c->has_end)
+		return false;
+	tcp = &c->end->tcp;
+	if (!(tcp->flags & WST_TCP_NO_TLS) &&
+	    (tcp->tls_alert_in != 255 || tcp->tls_alert_out != 255))
+		return false;
+	return tcp->flags & WST_TCP_TLS && !(tcp->flags & WST_TCP_TLS_DATA) &&
+	       tcp->unread_bytes < tcp->bytes_in && session_stage(s) == STAGE_CONNECT &&
+	       groups_note_tls_try(t->groups, c);
 }
 
 /*
