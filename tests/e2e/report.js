@@ -41,6 +41,10 @@ class Report {
     return this.check(name, a === e, `got ${a}, expected ${e}`);
   }
 
+  endsWell(tracer, status) {
+    this.check('wstrace ends well on Ctrl-C', status === 0, `status ${status}: ${tracer.stderr.trim()}`);
+  }
+
   finish() {
     process.stdout.write(
       `${this.suite}: ${this.passed} passed, ${this.failed} failed, ${this.skipped} skipped\n`);

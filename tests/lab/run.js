@@ -140,7 +140,7 @@ async function playGroup(chosen, software) {
     await child.stop(recorder, 'SIGINT', 5000);
   }
   if (tracer) {
-    report.equal('wstrace ends well on Ctrl-C', await tracer.stop(), 0);
+    report.endsWell(tracer, await tracer.stop());
   }
   return played;
 }
