@@ -205,7 +205,7 @@ TEST(rules_path, gone_with_the_link)
 		c->end->tcp.last_segment_in_ns = STORY_END_NS - SECONDS(3);
 		c->end->closing.tcp = c->end->tcp;
 		if (open_window)
-			check(&st, "session.ping_timeout_peer_gone", CONFIDENCE_HIGH);
+			check(&st, "session.ping_timeout_peer_gone", CONFIDENCE_MEDIUM);
 		else
 			check(&st, "session.ping_timeout_peer_unresponsive", CONFIDENCE_MEDIUM);
 	}

@@ -271,7 +271,7 @@ void evidence_unfinished(struct evidence *ev, const struct facts *f)
 {
 	const struct conn *c = f->end.conn;
 	const struct wst_walk_facts *in = &c->end->walk[WST_IN];
-	char announced[FORMAT_BYTES], came[FORMAT_BYTES];
+	char announced[FORMAT_BYTES], size[FORMAT_BYTES];
 
 	/* What came has the headers and the handshake in it besides. */
 	if (!c->has_end || !c->has_facts || in->losses || !(in->flags & WST_WALK_ON) ||
@@ -280,7 +280,7 @@ void evidence_unfinished(struct evidence *ev, const struct facts *f)
 	evidence_add(
 		ev, "unfinished_message", in->last_data_ns,
 		"a frame of %s was on its way in, and only a part of it had come: the frames announced %s in all",
-		format_bytes(came, in->last_data_bytes), format_bytes(announced, in->payload_bytes));
+		format_bytes(size, in->last_data_bytes), format_bytes(announced, in->payload_bytes));
 }
 
 void evidence_path(struct evidence *ev, const struct conn *c)

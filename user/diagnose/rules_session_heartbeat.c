@@ -144,7 +144,8 @@ static enum confidence peer_gone(const struct facts *f, struct evidence *ev)
 	/* whoever is gone cannot have closed */
 	if (p->giver == facts_far_party(f->session, (unsigned int)p->stuck))
 		return CONFIDENCE_NONE;
-	sent_in_vain = p->vain_attempts >= GONE_TIMEOUTS;
+	/* what never left this host says nothing about the other one */
+	sent_in_vain = p->vain_attempts >= GONE_TIMEOUTS && p->at_stuck.tcp.unacked_bytes;
 	add_silence(ev, f);
 	evidence_heartbeat(ev, f);
 	evidence_closing(ev, f);
@@ -242,11 +243,12 @@ static const struct rule rules[] = {
 		.strategy = STRATEGY_IMMEDIATE_RETRY,
 		.at = AT_SESSION,
 		.codes = { 1006, 1011, 1005 },
-		.alternatives = { "session.closed_without_close_frame" },
+		.alternatives = { "session.closed_without_close_frame", "session.unreachable",
+				  "session.firewall_dropped" },
 		.summary = "the {other} vanished without a word: {giver} got no ACK for {waited} and closed",
 		.user_message = "The connection to the chat was lost. Check your internet connection and try again.",
 		.steps = {
-			"A laptop that sleeps, a phone that changed networks, a link that is down: nothing on this host is wrong, and the ping did its work.",
+			"A laptop that sleeps, a phone that changed networks, a link that is down: the ping did its work. Only if bytes could not be sent at all, look at this host: `ip -s link`, `ip route get ADDRESS`, its rules for what goes out.",
 			"Let the client reconnect when it is back: on the events `online` and `visibilitychange`, with jitter.",
 			"If many clients vanish at one moment, look at what they share: a proxy, a network, a firewall that forgot its connections.",
 		},

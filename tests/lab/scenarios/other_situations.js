@@ -238,6 +238,7 @@ module.exports = [
     ...base,
     name: 'backend-hangs-behind-nginx',
     broken: 'The backend hangs with a message unread until proxy_read_timeout of nginx, 3s, is over; then it goes on.',
+    // nginx waited too long for an answer, and the backend gave none: the first sessions cannot tell.
     cause: ['session.proxy_idle_timeout', 'session.ping_timeout_peer_unresponsive'],
     confidence: 'medium',
     async run(t) {
