@@ -16,6 +16,7 @@ struct actor {
 
 static const struct actor client = { STORY_CLIENT_PID, "browser" };
 static const struct actor proxy = { STORY_PROXY_PID, "nginx" };
+static const struct actor inner_proxy = { STORY_INNER_PROXY_PID, "haproxy" };
 static const struct actor server = { STORY_SERVER_PID, "chat-server" };
 
 struct plan {
@@ -32,6 +33,10 @@ static const struct plan proxied[] = {
 	{ &proxy, 0, true },
 	{ &proxy, 1, false },
 	{ &server, 1, true },
+};
+static const struct plan chain[] = {
+	{ &client, 0, false },	   { &proxy, 0, true },	       { &proxy, 1, false },
+	{ &inner_proxy, 1, true }, { &inner_proxy, 2, false }, { &server, 2, true },
 };
 
 static struct wst_task task_of(const struct actor *a)
@@ -143,8 +148,11 @@ void story_begin(struct story *st, enum story_shape shape)
 		const struct plan *legs;
 		unsigned int count;
 	} shapes[] = {
-		[STORY_DIRECT] = { direct, 2 },		  [STORY_SERVER_ONLY] = { server_only, 1 },
-		[STORY_CLIENT_ONLY] = { client_only, 1 }, [STORY_PROXIED] = { proxied, 4 },
+		[STORY_DIRECT] = { direct, 2 },
+		[STORY_SERVER_ONLY] = { server_only, 1 },
+		[STORY_CLIENT_ONLY] = { client_only, 1 },
+		[STORY_PROXIED] = { proxied, 4 },
+		[STORY_CHAIN] = { chain, 6 },
 		[STORY_PROXY_ONLY] = { proxied + 1, 2 },
 	};
 	static const struct track_config config;

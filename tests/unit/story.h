@@ -24,6 +24,7 @@
 #define STORY_CLIENT_PID 100
 #define STORY_SERVER_PID 200
 #define STORY_PROXY_PID 300
+#define STORY_INNER_PROXY_PID 310
 
 /* Values that the running kernel is said to have for its reasons. */
 enum story_reason {
@@ -38,6 +39,7 @@ enum story_shape {
 	STORY_SERVER_ONLY, /* the client is elsewhere */
 	STORY_CLIENT_ONLY, /* the server is elsewhere */
 	STORY_PROXIED, /* client, proxy's two, server */
+	STORY_CHAIN, /* client, two of one proxy, two of another one, server */
 	STORY_PROXY_ONLY, /* only the proxy's two: client and server are elsewhere */
 };
 

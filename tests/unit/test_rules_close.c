@@ -382,16 +382,25 @@ TEST(rules_close, goodbye_of_who_was_asked_to_stop)
 	story_done(&st);
 }
 
+/* A proxy ends what its backend had no part in. */
+static void forget_frames_behind(struct story *st, unsigned int leg)
+{
+	for (unsigned int i = leg; i < st->s.leg_count; i++)
+		memset(st->conns[i].frames->close, 0, sizeof(st->conns[i].frames->close));
+}
+
 /* The others were silent for longer_ms more. */
-static enum confidence goodbye_to(unsigned int others, uint64_t silent_ms, uint64_t longer_ms)
+static enum confidence goodbye_to(enum story_shape shape, unsigned int others, uint64_t silent_ms,
+				  uint64_t longer_ms)
 {
 	struct story st;
 	enum confidence confidence;
 
-	story_begin(&st, STORY_DIRECT);
+	story_begin(&st, shape);
 	story_close_frame(&st, false, 1001, "");
 	story_close_frame(&st, true, 1001, "");
-	story_fin(&st, STORY_SERVER_LEG);
+	forget_frames_behind(&st, 2);
+	story_fin(&st, shape == STORY_DIRECT ? STORY_SERVER_LEG : STORY_PROXY_IN);
 	last_words_at(&st, STORY_END_NS - (silent_ms + longer_ms) * STORY_MS);
 	for (unsigned int i = 0; i < others; i++)
 		groups_note_closing(track_groups(st.track), &st.s);
@@ -407,10 +416,15 @@ static enum confidence goodbye_to(unsigned int others, uint64_t silent_ms, uint6
 /* Silences that begin together also run out together. */
 TEST(rules_close, goodbye_to_many_at_once)
 {
-	goodbye_to(1, 200, 0);
-	CHECK_EQ(goodbye_to(2, 200, 0), CONFIDENCE_HIGH);
-	CHECK_EQ(goodbye_to(2, 5000, 0), CONFIDENCE_MEDIUM);
-	CHECK_EQ(goodbye_to(2, 5000, 3000), CONFIDENCE_HIGH);
+	goodbye_to(STORY_DIRECT, 1, 200, 0);
+	for (int by_proxy = 0; by_proxy < 2; by_proxy++) {
+		enum story_shape shape = by_proxy ? STORY_PROXIED : STORY_DIRECT;
+
+		test_note("by the proxy %d", by_proxy);
+		CHECK_EQ(goodbye_to(shape, 2, 200, 0), CONFIDENCE_HIGH);
+		CHECK_EQ(goodbye_to(shape, 2, 5000, 0), CONFIDENCE_MEDIUM);
+		CHECK_EQ(goodbye_to(shape, 2, 5000, 3000), CONFIDENCE_HIGH);
+	}
 }
 
 /* Caddy writes one and the same Close frame into both legs, without a mask; both sides answer. */

@@ -163,12 +163,20 @@ uint32_t facts_errno(const struct conn *c);
 bool facts_timed_out(const struct conn *c);
 /* The server process that is nearest to the server, if it is on this host; NULL otherwise. */
 const struct process *facts_server_process(const struct facts *f);
-/* The same of the proxy nearest to the client. */
-const struct process *facts_proxy_process(const struct facts *f);
+/*
+ * Of a closing frame that the server or a proxy made: the socket by which a Close frame first left
+ * it. NULL: a client's, or not known.
+ */
+const struct conn *facts_closing_leg(const struct facts *f);
 /* The SIGSTOP that halted p before ts_ns, with no SIGCONT until then; NULL: it ran, or p is NULL. */
 const struct fatal_signal *facts_halt_signal(const struct process *p, uint64_t ts_ns);
-/* Was it asked to stop within the two minutes before ts_ns? SIGTERM, SIGINT, SIGQUIT. */
+/*
+ * Was it asked to stop within the two minutes before ts_ns? SIGTERM, SIGINT, and SIGQUIT if it has
+ * exited.
+ */
 const struct fatal_signal *facts_stop_signal(const struct process *p, uint64_t ts_ns);
+/* What a process does so soon after the signal, it does because of it. */
+#define FACTS_STOP_REACTION_NS 2000000000ull
 /*
  * Were all frames towards the server (to_server) or the client followed on some leg, up to the end?
  */

@@ -133,6 +133,36 @@ static bool injected_by_proxy(const struct facts *f)
 		left_before_it_came(frame_on(f->client, false), frame_on(f->server, false)));
 }
 
+/* The proxy's socket by which a Close frame first left any; NULL: one may have come in before. */
+static const struct conn *leg_of_proxy(const struct facts *f)
+{
+	const struct conn *first = NULL;
+	uint64_t first_in_ns = UINT64_MAX;
+
+	for (unsigned int i = 0; i < f->session->leg_count; i++) {
+		const struct conn *c = f->session->legs[i];
+		const struct close_frame *out = &c->frames->close[WST_OUT];
+		const struct close_frame *in = &c->frames->close[WST_IN];
+
+		if (facts_owner(f->session, i) != BY_PROXY)
+			continue;
+		if (in->seen && in->ts_ns < first_in_ns)
+			first_in_ns = in->ts_ns;
+		if (out->seen && (!first || out->ts_ns < first->frames->close[WST_OUT].ts_ns))
+			first = c;
+	}
+	if (!first || first_in_ns + PASSING_NS < first->frames->close[WST_OUT].ts_ns)
+		return NULL;
+	return first;
+}
+
+const struct conn *facts_closing_leg(const struct facts *f)
+{
+	if (f->closing.sender == BY_PROXY)
+		return leg_of_proxy(f);
+	return f->closing.sender == BY_SERVER && conn_is_server_side(f->server) ? f->server : NULL;
+}
+
 static enum initiator server_sender(const struct facts *f)
 {
 	return made_by_proxy(f) || injected_by_proxy(f) ? BY_PROXY : BY_SERVER;

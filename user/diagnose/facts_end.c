@@ -146,6 +146,9 @@ const struct fatal_signal *facts_stop_signal(const struct process *p, uint64_t t
 
 	if (!s || !s->signal || s->ts_ns > ts_ns)
 		return NULL;
+	/* Java and others tell what their threads do, and live on. */
+	if (s->signal == SIGQUIT && !p->exited)
+		return NULL;
 	return ts_ns - s->ts_ns <= PROCESS_STOP_GRACE_NS ? s : NULL;
 }
 
@@ -165,17 +168,6 @@ const struct process *facts_server_process(const struct facts *f)
 	if (!owner->tgid || !conn_is_server_side(f->server))
 		return NULL;
 	return process_find(track_processes(f->track), owner->tgid, owner->start_ns);
-}
-
-const struct process *facts_proxy_process(const struct facts *f)
-{
-	for (unsigned int i = 0; i < f->session->leg_count; i++) {
-		const struct wst_task *owner = f->session->legs[i]->owner;
-
-		if (facts_owner(f->session, i) == BY_PROXY && owner->tgid)
-			return process_find(track_processes(f->track), owner->tgid, owner->start_ns);
-	}
-	return NULL;
 }
 
 static const struct wst_task *closing_task(const struct conn *c)

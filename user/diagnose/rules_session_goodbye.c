@@ -8,29 +8,79 @@
 /* So many sessions do not end at one moment by chance. */
 #define MANY 3
 
-/* The server's Close 1001 alone may also be a server that closes one session. */
-static bool server_is_going(const struct facts *f)
-{
-	const struct process *p = f->closing.sender == BY_SERVER ? facts_server_process(f) : NULL;
-	bool closer_goes = f->closer.party == f->closing.sender &&
-			   (f->closer.exited || f->closer.stop);
-
-	return closer_goes || (p && (p->exited || facts_stop_signal(p, f->closing.frame->ts_ns)));
-}
-
 /* Who says goodbye: the server or a proxy; NULL: a client, or not known. */
 static const struct process *sender_process(const struct facts *f)
 {
-	if (f->closing.sender == BY_PROXY)
-		return facts_proxy_process(f);
-	return f->closing.sender == BY_SERVER ? facts_server_process(f) : NULL;
+	const struct conn *c = facts_closing_leg(f);
+
+	return c ? process_find(track_processes(f->track), c->owner->tgid, c->owner->start_ns) :
+		   NULL;
+}
+
+/* Did who said goodbye close as well? In a chain of proxies that may be another one. */
+static bool sender_closed(const struct facts *f)
+{
+	const struct process *p = sender_process(f);
+
+	return f->closer.party == f->closing.sender &&
+	       (f->session->hop_count < 3 || (p && f->closer.process == p));
+}
+
+static bool has_exited(const struct facts *f)
+{
+	const struct process *p = sender_process(f);
+
+	return (p && p->exited) || (sender_closed(f) && f->closer.exited);
+}
+
+static const struct fatal_signal *stop_of_sender(const struct facts *f)
+{
+	uint64_t ts_ns = f->closing.frame->ts_ns;
+	const struct fatal_signal *stop = facts_stop_signal(sender_process(f), ts_ns);
+
+	return stop || !sender_closed(f) ? stop : facts_stop_signal(f->closer.process, ts_ns);
 }
 
 /* Says goodbye since it was asked to stop, with whatever code. */
 static bool was_asked_to_stop(const struct facts *f)
 {
-	return close_code_is_benign(f->closing.code) &&
-	       facts_stop_signal(sender_process(f), f->closing.frame->ts_ns);
+	return close_code_is_benign(f->closing.code) && stop_of_sender(f);
+}
+
+/* The server's Close 1001 alone may also be a server that closes one session. */
+static bool server_is_going(const struct facts *f)
+{
+	return has_exited(f) || (sender_closed(f) && f->closer.stop) ||
+	       (f->closing.sender == BY_SERVER && stop_of_sender(f));
+}
+
+/* It was asked to stop, and nobody listens any more where it took this connection. */
+static bool stopped_listening(const struct facts *f, const struct fatal_signal *stop)
+{
+	const struct conn *c = facts_closing_leg(f);
+
+	return c && c->tuple_known &&
+	       listeners_stopped_ns(&track_groups(f->track)->listeners, c->tuple.netns,
+				    c->tuple.local_port) >= stop->ts_ns;
+}
+
+static bool is_burst(const struct facts *f)
+{
+	return sender_closed(f) && f->crowd.burst && f->crowd.burst->count >= MANY;
+}
+
+/*
+ * A process that was asked to stop may serve on for as long as its sessions take, and end one for
+ * another reason: a user who logs out gets 1000 as well.
+ */
+static bool surely_stops(const struct facts *f)
+{
+	const struct fatal_signal *stop = stop_of_sender(f);
+
+	if (!stop || has_exited(f))
+		return has_exited(f);
+	return f->closing.frame->ts_ns - stop->ts_ns <= FACTS_STOP_REACTION_NS ||
+	       (stopped_listening(f, stop) && (f->closing.code == CLOSE_GOING_AWAY || is_burst(f)));
 }
 
 /* Neither side wanted it: its configuration was reloaded, or a policy of its own ends sessions. */
@@ -43,21 +93,19 @@ static bool proxy_says_goodbye(const struct facts *f)
 /* Many at once: none of them for a reason of its own. */
 static bool says_goodbye_to_all(const struct facts *f)
 {
-	return f->closing.code == CLOSE_GOING_AWAY && f->closer.party == f->closing.sender &&
-	       f->crowd.burst && f->crowd.burst->count >= MANY && !f->path.idle_close &&
+	return f->closing.code == CLOSE_GOING_AWAY && is_burst(f) && !f->path.idle_close &&
 	       !facts_ran_out(f);
 }
 
-/* Sessions that a server left alone since the same moment may also run out together. */
+/* Sessions that were left alone since the same moment may also run out together. */
 static bool ran_out_together(const struct facts *f)
 {
-	return f->closing.sender == BY_SERVER && facts_may_be_timer(f) &&
-	       !burst_is_mixed(f->crowd.burst);
+	return facts_may_be_timer(f) && !burst_is_mixed(f->crowd.burst);
 }
 
 static enum confidence confidence_in_goodbye(const struct facts *f)
 {
-	if (f->closing.code != CLOSE_GOING_AWAY || was_asked_to_stop(f) || server_is_going(f))
+	if (f->closing.code == 1012 || surely_stops(f))
 		return CONFIDENCE_HIGH;
 	return says_goodbye_to_all(f) && !ran_out_together(f) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
@@ -74,9 +122,11 @@ static enum confidence service_restart(const struct facts *f, struct evidence *e
 		return CONFIDENCE_NONE;
 	evidence_closing(ev, f);
 	evidence_process(ev, f);
-	stop = facts_stop_signal(p, closing->frame->ts_ns);
-	if (stop && stop != f->closer.stop)
+	stop = stop_of_sender(f);
+	if (stop && p && stop == &p->stop_signal && stop != f->closer.stop)
 		evidence_signal(ev, stop, &(struct wst_task){ .tgid = p->tgid });
+	if (stop && stopped_listening(f, stop))
+		evidence_add(ev, "stopped_listening", 0, "it takes no more connections");
 	if (says_goodbye_to_all(f))
 		evidence_burst(ev, f->crowd.burst);
 	return confidence_in_goodbye(f);

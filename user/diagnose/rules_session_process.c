@@ -18,7 +18,6 @@
  */
 #define FAULT_TO_EXIT_NS 1000000000ull
 #define EXIT_AFTER_CLOSE_NS 100000000ull
-#define STOP_REACTION_NS 2000000000ull
 /* A worker that is to go has other sessions to close first. */
 #define WORKER_EXIT_NS 2000000000ull
 
@@ -209,7 +208,7 @@ static enum confidence proxy_worker_shutdown(const struct facts *f, struct evide
 /* Its handler may still be at work when the session is reported. */
 static bool stopped_at_once(const struct facts *f)
 {
-	return f->end.ts_ns - f->closer.stop->ts_ns <= STOP_REACTION_NS;
+	return f->end.ts_ns - f->closer.stop->ts_ns <= FACTS_STOP_REACTION_NS;
 }
 
 static enum confidence proxy_exited(const struct facts *f, struct evidence *ev)
@@ -270,8 +269,11 @@ static enum confidence process_terminated(const struct facts *f, struct evidence
 	if (!closed_when_asked && !(died(f) && (closer->died_of || closer->stop)))
 		return CONFIDENCE_NONE;
 	add_story(ev, f);
+	/* It may have answered SIGQUIT long before it exited for another reason. */
 	if (closer->stop)
-		return closer->exited || stopped_at_once(f) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+		return (closer->exited && closer->stop->signal != SIGQUIT) || stopped_at_once(f) ?
+			       CONFIDENCE_HIGH :
+			       CONFIDENCE_MEDIUM;
 	evidence_add(ev, "sender_unknown", 0, "who sent the signal was not seen");
 	return CONFIDENCE_MEDIUM;
 }

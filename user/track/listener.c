@@ -5,9 +5,14 @@
 
 #include "track/event_check.h"
 
+static uint64_t key_of(uint32_t netns, uint16_t port)
+{
+	return (uint64_t)netns << 16 | port;
+}
+
 static struct listener *obtain(struct keyed *listeners, uint32_t netns, uint16_t port)
 {
-	struct listener *l = keyed_obtain(listeners, (uint64_t)netns << 16 | port);
+	struct listener *l = keyed_obtain(listeners, key_of(netns, port));
 
 	if (!l)
 		return NULL;
@@ -110,6 +115,13 @@ bool restart_note(struct restart *r, const struct listener *l, struct process_ta
 		return false;
 	r->state = RESTART_AWAITED;
 	return true;
+}
+
+uint64_t listeners_stopped_ns(const struct keyed *listeners, uint32_t netns, uint16_t port)
+{
+	const struct listener *l = keyed_find(listeners, key_of(netns, port));
+
+	return l ? l->stopped_ns : 0;
 }
 
 bool listeners_serve(const struct keyed *listeners, const struct wst_task *task)

@@ -57,6 +57,8 @@ const struct listener *listeners_apply(struct keyed *listeners, const struct wst
 const struct listener *listeners_note_accept(struct keyed *listeners, const struct wst_tuple *tuple,
 					     const struct wst_task *task, bool inherited,
 					     uint64_t ts_ns);
+/* Since when nobody listens there; 0: somebody does, or it is not known. */
+uint64_t listeners_stopped_ns(const struct keyed *listeners, uint32_t netns, uint16_t port);
 /* Does that process listen anywhere, as far as it is known? */
 bool listeners_serve(const struct keyed *listeners, const struct wst_task *task);
 /*

@@ -195,6 +195,17 @@ static void apply_halt(struct process *p, const struct fatal_signal *s)
 	}
 }
 
+/* SIGQUIT may have been no more than a question for the stacks of its threads. */
+static bool begins_stop(const struct process *p, const struct fatal_signal *s)
+{
+	const struct fatal_signal *stop = &p->stop_signal;
+
+	if (!process_signal_stops(s->signal))
+		return false;
+	return !stop->signal || (stop->signal == SIGQUIT && s->signal != SIGQUIT) ||
+	       s->ts_ns > stop->ts_ns + PROCESS_STOP_GRACE_NS;
+}
+
 static void apply_signal(struct process *p, const struct wst_signal_event *e)
 {
 	struct fatal_signal s = {
@@ -216,8 +227,7 @@ static void apply_signal(struct process *p, const struct wst_signal_event *e)
 		p->first_signal = s;
 	if (s.ts_ns >= p->last_signal.ts_ns)
 		p->last_signal = s;
-	if (process_signal_stops(s.signal) &&
-	    (!p->stop_signal.signal || s.ts_ns > p->stop_signal.ts_ns + PROCESS_STOP_GRACE_NS))
+	if (begins_stop(p, &s))
 		p->stop_signal = s;
 	if (s.signal == SIGKILL && (!p->kill_signal.signal || s.ts_ns < p->kill_signal.ts_ns))
 		p->kill_signal = s;

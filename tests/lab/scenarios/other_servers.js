@@ -173,7 +173,7 @@ module.exports = [
     'session.service_restart', 'aiohttp', signal('SIGTERM')),
   // To those who are connected it says 1000.
   befalls('hypercorn-shutdown', 'hypercorn gets SIGTERM and closes.',
-    'session.service_restart', 'hypercorn', signal('SIGTERM'), { sessions: 2 }),
+    'session.service_restart', 'hypercorn', signal('SIGTERM'), { sessions: 3 }),
   {
     ...base,
     name: 'libwebsockets-killed',

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A Close frame of a process that was asked to stop: is it because of that? */
+#include "test.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "events.h"
+#include "story.h"
+
+static void stop_listening(struct story *st, int at_ms)
+{
+	const struct side port = { .server = true,
+				   .local = "198.18.0.1",
+				   .local_port = 8080,
+				   .remote = "0.0.0.0",
+				   .netns = 4026531001,
+				   .tgid = STORY_SERVER_PID,
+				   .comm = "chat-server" };
+	struct events *e = events_new();
+
+	ev_listen(e, &port, true)->h.ts_ns = STORY_END_NS + (uint64_t)(at_ms * (int64_t)STORY_MS);
+	if (track_apply(st->track, e->records[0]))
+		abort();
+	events_free(e);
+}
+
+/* Docker, Kubernetes and systemd leave it a while; Java answers SIGQUIT with its stacks. */
+TEST(rules_goodbye, after_a_signal)
+{
+	static const struct {
+		uint16_t code;
+		uint32_t signal;
+		int signal_ms, unheard_ms, exit_ms; /* 0: never */
+		const char *cause;
+		enum confidence confidence;
+	} rows[] = {
+		{ 1001, SIGTERM, -100, 0, 0, "session.service_restart", CONFIDENCE_HIGH },
+		{ 1000, SIGTERM, -100, 0, 0, "session.service_restart", CONFIDENCE_HIGH },
+		{ 1001, SIGTERM, -30000, 0, 0, "session.service_restart", CONFIDENCE_MEDIUM },
+		{ 1000, SIGTERM, -30000, 0, 0, "session.service_restart", CONFIDENCE_MEDIUM },
+		{ 1012, SIGTERM, -30000, 0, 0, "session.service_restart", CONFIDENCE_HIGH },
+		{ 1001, SIGTERM, -30000, -29990, 0, "session.service_restart", CONFIDENCE_HIGH },
+		{ 1001, SIGTERM, -30000, -40000, 0, "session.service_restart", CONFIDENCE_MEDIUM },
+		/* somebody may log out meanwhile */
+		{ 1000, SIGTERM, -30000, -29990, 0, "session.service_restart", CONFIDENCE_MEDIUM },
+		{ 1001, SIGTERM, -30000, 0, 5, "session.service_restart", CONFIDENCE_HIGH },
+		{ 1000, SIGTERM, -30000, 0, 5, "session.service_restart", CONFIDENCE_HIGH },
+		{ 1001, SIGQUIT, -100, 0, 0, "session.normal", CONFIDENCE_HIGH },
+		{ 1000, SIGQUIT, -100, 0, 0, "session.normal", CONFIDENCE_HIGH },
+		{ 1001, SIGQUIT, -100, 0, 5, "session.service_restart", CONFIDENCE_HIGH },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct story st;
+
+		test_note("row %zu", i);
+		story_begin(&st, STORY_DIRECT);
+		story_signal(&st, STORY_SERVER_PID, rows[i].signal, 77, rows[i].signal_ms);
+		if (rows[i].unheard_ms)
+			stop_listening(&st, rows[i].unheard_ms);
+		story_close_frame(&st, false, rows[i].code, "");
+		story_close_frame(&st, true, rows[i].code, "");
+		story_fin(&st, STORY_SERVER_LEG);
+		if (rows[i].exit_ms)
+			story_exit(&st, STORY_SERVER_PID, 0, rows[i].exit_ms);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)), rows[i].cause);
+		CHECK_EQ(st.v.confidence, rows[i].confidence);
+		story_done(&st);
+	}
+}
+
+/* At the end of its patience it says 1000 to whoever is left, and is reported before it exits. */
+TEST(rules_goodbye, all_that_are_left)
+{
+	for (unsigned int count = 1; count <= 3; count++) {
+		struct story st;
+
+		test_note("count %u", count);
+		story_begin(&st, STORY_DIRECT);
+		story_signal(&st, STORY_SERVER_PID, SIGTERM, 77, -30000);
+		stop_listening(&st, -29990);
+		story_close_frame(&st, false, 1000, "");
+		story_close_frame(&st, true, 1000, "");
+		story_fin(&st, STORY_SERVER_LEG);
+		for (unsigned int i = 0; i < count; i++)
+			groups_note_closing(track_groups(st.track), &st.s);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.service_restart");
+		CHECK_EQ(st.v.confidence, count < 3 ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH);
+		CHECK(story_evidence(&st, "stopped_listening"));
+		story_done(&st);
+	}
+}
+
+/* Its stacks were asked for; then it was asked to stop. */
+TEST(rules_goodbye, stopped_after_a_thread_dump)
+{
+	struct story st;
+
+	story_begin(&st, STORY_DIRECT);
+	story_signal(&st, STORY_SERVER_PID, SIGQUIT, 77, -9000);
+	story_signal(&st, STORY_SERVER_PID, SIGTERM, 77, -100);
+	story_close_frame(&st, false, 1001, "");
+	story_close_frame(&st, true, 1001, "");
+	story_fin(&st, STORY_SERVER_LEG);
+	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.service_restart");
+	CHECK_EQ(st.v.confidence, CONFIDENCE_HIGH);
+	story_done(&st);
+}
+
+/* Close 1001 comes out of one of two proxies, and one of them was asked to stop. */
+TEST(rules_goodbye, one_of_two_proxies)
+{
+	for (int i = 0; i < 4; i++) {
+		bool by_inner = i & 1, inner_stops = i & 2;
+		unsigned int leg = by_inner ? 3 : 1;
+		struct story st;
+
+		test_note("by the inner one %d, which stops %d", by_inner, inner_stops);
+		story_begin(&st, STORY_CHAIN);
+		story_close_frame(&st, false, 1001, "");
+		story_close_frame(&st, true, 1001, "");
+		for (unsigned int behind = leg + 1; behind < st.s.leg_count; behind++)
+			memset(st.conns[behind].frames->close, 0,
+			       sizeof(st.conns[behind].frames->close));
+		for (unsigned int passed = 0; passed <= leg; passed++)
+			st.conns[passed]
+				.frames->close[conn_from_server(&st.conns[passed])]
+				.ts_ns = STORY_END_NS - (20 + passed) * STORY_MS;
+		story_signal(&st, inner_stops ? STORY_INNER_PROXY_PID : STORY_PROXY_PID, SIGTERM,
+			     77, -100);
+		story_fin(&st, leg);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.service_restart");
+		CHECK_EQ(st.v.close.initiator, BY_PROXY);
+		CHECK_EQ(st.v.confidence,
+			 by_inner == inner_stops ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM);
+		story_done(&st);
+	}
+}
+
+/* What a process does after its stacks were asked for may have any reason. */
+TEST(rules_goodbye, thread_dump_before_a_bare_end)
+{
+	struct story st;
+
+	for (int exits = 0; exits < 2; exits++) {
+		test_note("exits %d", exits);
+		story_begin(&st, STORY_DIRECT);
+		story_signal(&st, STORY_SERVER_PID, SIGQUIT, 77, -30000);
+		if (exits)
+			story_died(&st, STORY_SERVER_LEG, 0);
+		else
+			story_fin(&st, STORY_SERVER_LEG);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)),
+			  exits ? "session.process_terminated" :
+				  "session.closed_without_close_frame");
+		if (exits)
+			CHECK_EQ(st.v.confidence, CONFIDENCE_MEDIUM);
+		story_done(&st);
+	}
+}
