@@ -3,8 +3,10 @@
 #include "test.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "events.h"
 #include "story.h"
 
 static void check_verdict(struct story *st, const char *cause, enum initiator by)
@@ -174,4 +176,46 @@ TEST(rules_process, exit_known_from_the_socket_alone)
 	story_verdict(&st);
 	CHECK_STR(story_evidence(&st, "process_exit"), "pid 200 died of SIGABRT (6), core dumped");
 	check_verdict(&st, "session.process_crashed", BY_SERVER);
+}
+
+/* nginx, its worker asked to end by hand, or with all of the proxy. */
+TEST(rules_process, worker_of_a_proxy_that_lives)
+{
+	static const struct {
+		uint32_t signal, to_parent;
+		const char *cause;
+		enum confidence confidence;
+	} rows[] = {
+		{ SIGQUIT, 0, "session.proxy_worker_shutdown", CONFIDENCE_HIGH },
+		{ SIGTERM, 0, "session.proxy_worker_shutdown", CONFIDENCE_HIGH },
+		{ SIGQUIT, SIGHUP, "session.proxy_worker_shutdown", CONFIDENCE_HIGH },
+		{ SIGTERM, SIGTERM, "session.proxy_exited", CONFIDENCE_MEDIUM },
+		{ SIGQUIT, SIGQUIT, "session.proxy_exited", CONFIDENCE_MEDIUM },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct events *e = events_new();
+		struct wst_exit_event *exit;
+		struct story st;
+
+		test_note("row %zu", i);
+		story_begin(&st, STORY_PROXIED);
+		story_fin(&st, STORY_PROXY_OUT);
+		story_fin(&st, STORY_PROXY_IN);
+		story_signal(&st, STORY_PROXY_PID, rows[i].signal, 77, -3000);
+		if (rows[i].to_parent)
+			story_signal(&st, 299, rows[i].to_parent, 77, -3000);
+		ev_process(e, 299, "nginx", "/");
+		exit = ev_exit(e, STORY_PROXY_PID, 0);
+		exit->h.ts_ns = STORY_END_NS + 5 * STORY_MS;
+		exit->parent_tgid = 299;
+		memcpy(exit->comm, "nginx", 6);
+		for (size_t n = 0; n < e->count; n++)
+			if (track_apply(st.track, e->records[n]))
+				abort();
+		events_free(e);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)), rows[i].cause);
+		CHECK_EQ(st.v.confidence, rows[i].confidence);
+		story_done(&st);
+	}
 }

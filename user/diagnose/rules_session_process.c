@@ -179,6 +179,21 @@ static bool was_stopped_from_outside(const struct facts *f)
 	       strncmp(stop->sender.comm, f->closer.process->comm, WST_COMM_LEN) != 0;
 }
 
+/* To the parent of workers SIGQUIT is an order to stop, whether or not it has yet. */
+static bool was_told_to_stop(const struct process *parent, uint64_t ts_ns)
+{
+	const struct fatal_signal *stop = &parent->stop_signal;
+
+	return stop->signal && stop->ts_ns <= ts_ns && ts_ns - stop->ts_ns <= PROCESS_STOP_GRACE_NS;
+}
+
+static bool whole_proxy_stops(const struct facts *f, const struct process *parent)
+{
+	if (parent)
+		return parent->exited || was_told_to_stop(parent, f->end.ts_ns);
+	return was_stopped_from_outside(f);
+}
+
 /* It closed its sessions itself and then ended in order, while the rest of the proxy lives. */
 static enum confidence proxy_worker_shutdown(const struct facts *f, struct evidence *ev)
 {
@@ -189,7 +204,7 @@ static enum confidence proxy_worker_shutdown(const struct facts *f, struct evide
 		     !f->closing.frame;
 
 	if (!is_proxy_process(f) || !(mixed || (retired(f) && !facts_ran_out(f))) ||
-	    (parent && parent->exited) || was_stopped_from_outside(f))
+	    whole_proxy_stops(f, parent))
 		return CONFIDENCE_NONE;
 	add_story(ev, f);
 	evidence_burst(ev, f->crowd.burst);

@@ -200,6 +200,21 @@ module.exports = [
   },
   {
     ...base,
+    name: 'nginx-worker-asked-to-quit',
+    broken: 'Somebody sends SIGQUIT to the worker of nginx, whose master has a new one at once.',
+    cause: 'session.proxy_worker_shutdown',
+    async run(t) {
+      await t.server('node');
+      const nginx = await t.nginx({
+        server: passTo(t.upstream()), main: 'worker_processes 1; worker_shutdown_timeout 2s;',
+      });
+      const sessions = await t.opens(2, { to: 'proxy' });
+      childrenOf(nginx.pid).forEach((pid) => process.kill(pid, 'SIGQUIT'));
+      await Promise.all(sessions.map((session) => session.closed()));
+    },
+  },
+  {
+    ...base,
     name: 'client-killed',
     broken: 'The process of the client is killed, the server is fine.',
     cause: 'session.process_killed',
