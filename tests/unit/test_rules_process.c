@@ -46,6 +46,32 @@ TEST(rules_process, left_over_a_signal)
 	}
 }
 
+/* Java closes its sockets first: its exit may come when the line is out. */
+TEST(rules_process, closes_after_a_signal)
+{
+	static const struct {
+		uint32_t sender;
+		int ms;
+		enum confidence confidence;
+	} cases[] = {
+		{ 77, -50, CONFIDENCE_MEDIUM },
+		{ 77, -5000, CONFIDENCE_HIGH },
+		{ STORY_SERVER_PID, -50, CONFIDENCE_HIGH },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct story st;
+
+		test_note("case %zu", i);
+		story_begin(&st, STORY_DIRECT);
+		story_signal(&st, STORY_SERVER_PID, SIGHUP, cases[i].sender, cases[i].ms);
+		story_fin(&st, STORY_SERVER_LEG);
+		story_verdict(&st);
+		CHECK_EQ(st.v.confidence, cases[i].confidence);
+		check_verdict(&st, "session.closed_without_close_frame", BY_SERVER);
+	}
+}
+
 /* What a supervisor sends to a worker that is stuck (gunicorn, systemd's watchdog). */
 TEST(rules_process, aborted_by_the_supervisor)
 {

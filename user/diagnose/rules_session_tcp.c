@@ -12,6 +12,8 @@
 #define SOON_NS 1000000ull
 /* On a slow path the ping itself is on its way for as long as that, and the heartbeat may give up. */
 #define LONG_NS 100000000ull
+/* A handler takes no longer to begin its work. */
+#define SIGNAL_REACTION_NS 2000000000ull
 
 static bool no_close_frame(const struct facts *f)
 {
@@ -69,13 +71,26 @@ static bool add_unanswered(struct evidence *ev, const struct facts *f)
 	return true;
 }
 
+/* Somebody had just sent it a signal: its handler may have closed, and its end may be yet to come. */
+static bool add_signal(struct evidence *ev, const struct facts *f)
+{
+	const struct fatal_signal *s = f->closer.process ? &f->closer.process->last_signal : NULL;
+
+	if (!s || !s->signal || s->ts_ns > f->end.ts_ns ||
+	    f->end.ts_ns - s->ts_ns > SIGNAL_REACTION_NS ||
+	    s->sender.tgid == f->closer.process->tgid)
+		return false;
+	evidence_signal(ev, s, f->closer.task);
+	return true;
+}
+
 /* Any reason besides those that the wire shows. */
 static bool add_doubts(struct evidence *ev, const struct facts *f)
 {
-	bool unanswered = add_unanswered(ev, f);
+	bool unanswered = add_unanswered(ev, f), signalled = add_signal(ev, f);
 
 	return evidence_lost(ev, f) || evidence_other_side(ev, f) || add_silence(ev, f) ||
-	       unanswered;
+	       unanswered || signalled;
 }
 
 /* A living process destroyed its socket in a way that makes the kernel send RST. */
