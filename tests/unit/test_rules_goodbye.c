@@ -160,3 +160,20 @@ TEST(rules_goodbye, thread_dump_before_a_bare_end)
 		story_done(&st);
 	}
 }
+
+/* Tomcat says 1002 while its connector is shut down under it. */
+TEST(rules_goodbye, blames_the_protocol_in_trouble)
+{
+	struct story st;
+
+	for (int trouble = 0; trouble < 2; trouble++) {
+		test_note("trouble %d", trouble);
+		story_begin(&st, STORY_DIRECT);
+		story_close_frame(&st, false, 1002,
+				  trouble ? "An unrecoverable IOException occurred" : "bad opcode");
+		story_fin(&st, STORY_SERVER_LEG);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.protocol_error");
+		CHECK_EQ(st.v.confidence, trouble ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH);
+		story_done(&st);
+	}
+}

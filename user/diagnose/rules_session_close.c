@@ -104,6 +104,20 @@ static bool is_close_in_the_wrong_mask(const struct bad_frame *bad)
 	       !(bad->faults & ~(WST_FAULT_UNMASKED | WST_FAULT_MASKED));
 }
 
+/*
+ * It blames the other side, in whose frames nothing was seen, while it is in trouble itself: Tomcat says
+ * 1002 of an I/O error, and of a connector that is shut down under it.
+ */
+static bool blames_in_trouble(const struct facts *f)
+{
+	static const char *const words[] = { "ioexception", "i/o error", "io error", NULL };
+
+	/* a code that may not be sent is an error in itself */
+	return close_code_is_legal(f->closing.code) &&
+	       ((f->closer.party == f->closing.sender && f->closer.stop) ||
+		facts_close_says(f, words));
+}
+
 static enum confidence protocol_error(const struct facts *f, struct evidence *ev)
 {
 	const struct conn *c = NULL;
@@ -122,6 +136,8 @@ static enum confidence protocol_error(const struct facts *f, struct evidence *ev
 			     "%u (%s) may not be sent in a Close frame", f->closing.code,
 			     close_code_name(f->closing.code));
 	evidence_end(ev, f);
+	if (!bad)
+		return blames_in_trouble(f) ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH;
 	return blamed || was_in_sync(c, bad->direction) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
