@@ -142,7 +142,7 @@ static const struct rule rules[] = {
 		.at = AT_SESSION,
 		.flags = RULE_QUOTES,
 		.codes = { 1012, 1001 },
-		.summary = "the {sender} is restarting and said so with Close {code}{reason}",
+		.summary = "the {sender} is restarting or going away, and ended the session with Close {code}{reason}",
 		.user_message = "The chat service is being updated. You will be connected again in a moment.",
 		.steps = {
 			"Nothing is broken. Let clients reconnect after a short random pause (`1000 + 4000 * Math.random()` ms), so that they do not all come at once.",
