@@ -12,8 +12,6 @@
 #define SOON_NS 1000000ull
 /* On a slow path the ping itself is on its way for as long as that, and the heartbeat may give up. */
 #define LONG_NS 100000000ull
-/* A handler takes no longer to begin its work. */
-#define SIGNAL_REACTION_NS 2000000000ull
 
 static bool no_close_frame(const struct facts *f)
 {
@@ -77,7 +75,7 @@ static bool add_signal(struct evidence *ev, const struct facts *f)
 	const struct fatal_signal *s = f->closer.process ? &f->closer.process->last_signal : NULL;
 
 	if (!s || !s->signal || s->ts_ns > f->end.ts_ns ||
-	    f->end.ts_ns - s->ts_ns > SIGNAL_REACTION_NS ||
+	    f->end.ts_ns - s->ts_ns > FACTS_STOP_REACTION_NS ||
 	    s->sender.tgid == f->closer.process->tgid)
 		return false;
 	evidence_signal(ev, s, f->closer.task);
