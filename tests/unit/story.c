@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "events.h"
+#include "test.h"
 
 /* What one process's sockets have in common. */
 struct actor {
@@ -183,6 +184,14 @@ const struct verdict *story_verdict(struct story *st)
 	session_refresh(&st->s, 0, 0);
 	diagnose_session(&st->s, st->track, &st->v);
 	return &st->v;
+}
+
+void story_check_lost(struct story *st, const char *cause, enum initiator by)
+{
+	CHECK_STR(verdict_cause_id(story_verdict(st)), cause);
+	CHECK_EQ(st->v.close.initiator, by);
+	CHECK_EQ(st->v.close.code, 1006);
+	story_done(st);
 }
 
 void story_unanswered(struct story *st)

@@ -70,6 +70,8 @@ void story_begin(struct story *st, enum story_shape shape);
 void story_done(struct story *st);
 /* Works out when it ended and diagnoses it. */
 const struct verdict *story_verdict(struct story *st);
+/* The verdict is that cause, of that initiator, and 1006; releases everything. */
+void story_check_lost(struct story *st, const char *cause, enum initiator by);
 
 /* Back to a session that never got its 101. */
 void story_unanswered(struct story *st);

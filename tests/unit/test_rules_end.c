@@ -8,14 +8,6 @@
 
 #include "story.h"
 
-static void check_verdict(struct story *st, const char *cause, enum initiator by)
-{
-	CHECK_STR(verdict_cause_id(story_verdict(st)), cause);
-	CHECK_EQ(st->v.close.initiator, by);
-	CHECK_EQ(st->v.close.code, 1006);
-	story_done(st);
-}
-
 TEST(rules_end, closer_on_each_leg)
 {
 	static const struct {
@@ -41,7 +33,7 @@ TEST(rules_end, closer_on_each_leg)
 		test_note("row %zu", i);
 		story_begin(&st, rows[i].shape);
 		story_fin(&st, rows[i].leg);
-		check_verdict(&st, "session.closed_without_close_frame", rows[i].by);
+		story_check_lost(&st, "session.closed_without_close_frame", rows[i].by);
 	}
 }
 
@@ -64,10 +56,10 @@ TEST(rules_end, from_outside_on_each_leg)
 		test_note("row %zu", i);
 		story_begin(&st, rows[i].shape);
 		story_fin_received(&st, rows[i].leg);
-		check_verdict(&st, "session.peer_closed_without_close_frame", rows[i].by);
+		story_check_lost(&st, "session.peer_closed_without_close_frame", rows[i].by);
 		story_begin(&st, rows[i].shape);
 		story_rst_received(&st, rows[i].leg);
-		check_verdict(&st, "session.peer_reset", rows[i].by);
+		story_check_lost(&st, "session.peer_reset", rows[i].by);
 	}
 }
 
@@ -103,7 +95,7 @@ TEST(rules_end, proxy_with_an_unseen_side)
 		story_verdict(&st);
 		CHECK_EQ(st.v.confidence, CONFIDENCE_MEDIUM);
 		CHECK(story_evidence(&st, "other_side_unseen") != NULL);
-		check_verdict(&st, "session.closed_without_close_frame", rows[i].by);
+		story_check_lost(&st, "session.closed_without_close_frame", rows[i].by);
 	}
 }
 
@@ -247,7 +239,7 @@ TEST(rules_end, proxy_hides_who_died)
 		  "backend chat-server (pid 200) was killed with SIGKILL by systemd (pid 77)");
 	CHECK_STR(story_evidence(&st, "signal"),
 		  "SIGKILL (9) was sent to pid 200 by systemd (pid 77)");
-	check_verdict(&st, "session.process_killed", BY_SERVER);
+	story_check_lost(&st, "session.process_killed", BY_SERVER);
 }
 
 TEST(rules_end, proxy_hides_a_reset)
@@ -257,7 +249,7 @@ TEST(rules_end, proxy_hides_a_reset)
 	story_begin(&st, STORY_PROXIED);
 	story_rst(&st, STORY_BACKEND_LEG, STORY_ABORT_ON_LINGER);
 	proxy_closes_client_leg(&st);
-	check_verdict(&st, "session.aborted_by_application", BY_SERVER);
+	story_check_lost(&st, "session.aborted_by_application", BY_SERVER);
 }
 
 /*
@@ -270,7 +262,7 @@ TEST(rules_end, receiver_seen_before_sender)
 	story_begin(&st, STORY_DIRECT);
 	story_fin(&st, STORY_SERVER_LEG);
 	st.conns[STORY_CLIENT_LEG].end->fin_in_ns = STORY_END_NS - 1000;
-	check_verdict(&st, "session.closed_without_close_frame", BY_SERVER);
+	story_check_lost(&st, "session.closed_without_close_frame", BY_SERVER);
 }
 
 TEST(rules_end, nobody_here_sent_it)
@@ -281,7 +273,7 @@ TEST(rules_end, nobody_here_sent_it)
 	story_rst_received(&st, STORY_CLIENT_LEG);
 	story_verdict(&st);
 	CHECK(story_evidence(&st, "not_sent_by_peer") != NULL);
-	check_verdict(&st, "session.firewall_reset", BY_KERNEL);
+	story_check_lost(&st, "session.firewall_reset", BY_KERNEL);
 }
 
 TEST(rules_end, lost_record_of_the_reset)
@@ -291,7 +283,7 @@ TEST(rules_end, lost_record_of_the_reset)
 	story_begin(&st, STORY_SERVER_ONLY);
 	st.conns[0].end->error = ECONNRESET;
 	st.conns[0].end->error_ns = st.conns[0].end->closed_ns = STORY_END_NS;
-	check_verdict(&st, "session.peer_reset", BY_CLIENT);
+	story_check_lost(&st, "session.peer_reset", BY_CLIENT);
 }
 
 TEST(rules_end, timeouts_blame_the_network)
@@ -305,7 +297,7 @@ TEST(rules_end, timeouts_blame_the_network)
 	story_verdict(&st);
 	CHECK_STR(st.v.summary,
 		  "the client stopped acknowledging data until the kernel gave up (ETIMEDOUT)");
-	check_verdict(&st, "session.network_timeout", BY_NETWORK);
+	story_check_lost(&st, "session.network_timeout", BY_NETWORK);
 
 	/* behind a proxy it is the proxy that falls silent */
 	story_begin(&st, STORY_PROXIED);
@@ -321,7 +313,7 @@ TEST(rules_end, timeouts_blame_the_network)
 	c->end->reset_reason = STORY_KEEPALIVE_TIMEOUT;
 	c->end->tcp.probes = 3;
 	c->end->tcp.flags = WST_TCP_KEEPALIVE;
-	check_verdict(&st, "session.keepalive_timeout", BY_NETWORK);
+	story_check_lost(&st, "session.keepalive_timeout", BY_NETWORK);
 }
 
 /* Who gives up waiting for a reader that never reads is no victim of the network. */
@@ -345,7 +337,7 @@ TEST(rules_end, reset_by_the_kernel_alone)
 
 	story_begin(&st, STORY_SERVER_ONLY);
 	st.conns[0].end->rst_out_ns = st.conns[0].end->closed_ns = STORY_END_NS;
-	check_verdict(&st, "session.unknown", BY_KERNEL);
+	story_check_lost(&st, "session.unknown", BY_KERNEL);
 }
 
 TEST(rules_end, handled_sigterm)
@@ -358,7 +350,7 @@ TEST(rules_end, handled_sigterm)
 	story_fin(&st, STORY_SERVER_LEG);
 	story_exit(&st, STORY_SERVER_PID, 0, 1000);
 	CHECK_EQ(story_verdict(&st)->confidence, CONFIDENCE_HIGH);
-	check_verdict(&st, "session.process_terminated", BY_SERVER);
+	story_check_lost(&st, "session.process_terminated", BY_SERVER);
 
 	/* still at it, right after the signal */
 	story_begin(&st, STORY_DIRECT);
@@ -380,7 +372,7 @@ TEST(rules_end, handled_sigterm)
 	story_begin(&st, STORY_DIRECT);
 	story_signal(&st, STORY_SERVER_PID, SIGINT, 1, -300000);
 	story_fin(&st, STORY_SERVER_LEG);
-	check_verdict(&st, "session.closed_without_close_frame", BY_SERVER);
+	story_check_lost(&st, "session.closed_without_close_frame", BY_SERVER);
 }
 
 TEST(rules_end, grace_ran_out)
@@ -393,7 +385,7 @@ TEST(rules_end, grace_ran_out)
 	story_died(&st, STORY_SERVER_LEG, SIGKILL);
 	story_verdict(&st);
 	CHECK_EQ(st.v.confidence, CONFIDENCE_HIGH);
-	check_verdict(&st, "session.process_killed", BY_SERVER);
+	story_check_lost(&st, "session.process_killed", BY_SERVER);
 }
 
 /* A backend that refused before another one took over is not what ended the session. */
@@ -407,7 +399,7 @@ TEST(rules_end, refused_try_of_the_proxy)
 	st.conns[STORY_BACKEND_LEG].handshake.status = 502;
 	st.conns[STORY_BACKEND_LEG].end->fin_out_ns = STORY_OPENED_NS;
 	story_fin(&st, STORY_CLIENT_LEG);
-	check_verdict(&st, "session.closed_without_close_frame", BY_CLIENT);
+	story_check_lost(&st, "session.closed_without_close_frame", BY_CLIENT);
 }
 
 /* It had been told to reload long before: what ended it is the signal that asked it to. */
@@ -420,5 +412,5 @@ TEST(rules_end, sigterm_after_a_reload)
 	story_signal(&st, STORY_SERVER_PID, SIGTERM, 1, -10);
 	story_fin(&st, STORY_SERVER_LEG);
 	story_exit(&st, STORY_SERVER_PID, 0, 5);
-	check_verdict(&st, "session.process_terminated", BY_SERVER);
+	story_check_lost(&st, "session.process_terminated", BY_SERVER);
 }

@@ -9,14 +9,6 @@
 #include "events.h"
 #include "story.h"
 
-static void check_verdict(struct story *st, const char *cause, enum initiator by)
-{
-	CHECK_STR(verdict_cause_id(story_verdict(st)), cause);
-	CHECK_EQ(st->v.close.initiator, by);
-	CHECK_EQ(st->v.close.code, 1006);
-	story_done(st);
-}
-
 /* Java makes 129 of SIGHUP, as shells do; a SIGHUP alone may be an order to reload. */
 TEST(rules_process, left_over_a_signal)
 {
@@ -42,7 +34,7 @@ TEST(rules_process, left_over_a_signal)
 		CHECK_EQ(st.v.confidence, cases[i].confidence);
 		if (i < 2)
 			CHECK(strstr(st.v.summary, "by systemd (pid 77)"));
-		check_verdict(&st, cases[i].id, BY_SERVER);
+		story_check_lost(&st, cases[i].id, BY_SERVER);
 	}
 }
 
@@ -68,7 +60,7 @@ TEST(rules_process, closes_after_a_signal)
 		story_fin(&st, STORY_SERVER_LEG);
 		story_verdict(&st);
 		CHECK_EQ(st.v.confidence, cases[i].confidence);
-		check_verdict(&st, "session.closed_without_close_frame", BY_SERVER);
+		story_check_lost(&st, "session.closed_without_close_frame", BY_SERVER);
 	}
 }
 
@@ -80,13 +72,13 @@ TEST(rules_process, aborted_by_the_supervisor)
 	story_begin(&st, STORY_DIRECT);
 	story_signal(&st, STORY_SERVER_PID, SIGABRT, 77, -1);
 	story_died(&st, STORY_SERVER_LEG, SIGABRT | 0x80);
-	check_verdict(&st, "session.process_killed", BY_SERVER);
+	story_check_lost(&st, "session.process_killed", BY_SERVER);
 	CHECK_STR(st.v.summary,
 		  "server chat-server (pid 200) was killed with SIGABRT by systemd (pid 77)");
 	story_begin(&st, STORY_DIRECT);
 	story_signal(&st, STORY_SERVER_PID, SIGABRT, STORY_SERVER_PID, -1);
 	story_died(&st, STORY_SERVER_LEG, SIGABRT | 0x80);
-	check_verdict(&st, "session.process_crashed", BY_SERVER); /* abort() */
+	story_check_lost(&st, "session.process_crashed", BY_SERVER); /* abort() */
 }
 
 /* A helper that inherited the socket closes it last; the server had been dead for long. */
@@ -149,7 +141,7 @@ TEST(rules_process, closed_and_then_aborted)
 		CHECK(!strstr(st.v.summary, "alive"));
 		if (strcmp(cases[i].id, "session.closed_without_close_frame") != 0)
 			CHECK_EQ(st.v.confidence, CONFIDENCE_MEDIUM);
-		check_verdict(&st, cases[i].id, BY_SERVER);
+		story_check_lost(&st, cases[i].id, BY_SERVER);
 	}
 }
 
@@ -164,7 +156,7 @@ TEST(rules_process, client_process_died)
 	CHECK_STR(st.v.summary,
 		  "client browser (pid 100) was killed with SIGKILL by systemd (pid 77)");
 	CHECK_STR(st.v.user_message, "The chat client was stopped. Please try again in a moment.");
-	check_verdict(&st, "session.process_killed", BY_CLIENT);
+	story_check_lost(&st, "session.process_killed", BY_CLIENT);
 }
 
 TEST(rules_process, proxy_process_died)
@@ -175,7 +167,7 @@ TEST(rules_process, proxy_process_died)
 	story_died(&st, STORY_PROXY_OUT, SIGSEGV);
 	story_verdict(&st);
 	CHECK_STR(st.v.summary, "proxy nginx (pid 300) crashed");
-	check_verdict(&st, "session.process_crashed", BY_PROXY);
+	story_check_lost(&st, "session.process_crashed", BY_PROXY);
 }
 
 TEST(rules_process, exit_status_is_told)
@@ -186,7 +178,7 @@ TEST(rules_process, exit_status_is_told)
 	story_died(&st, STORY_SERVER_LEG, 3 << 8);
 	story_verdict(&st);
 	CHECK_STR(story_evidence(&st, "process_exit"), "pid 200 exited with status 3");
-	check_verdict(&st, "session.process_exited", BY_SERVER);
+	story_check_lost(&st, "session.process_exited", BY_SERVER);
 }
 
 /* The EXIT record may be lost; the closing of the socket has the status too. */
@@ -201,7 +193,7 @@ TEST(rules_process, exit_known_from_the_socket_alone)
 	c->end->closer_exit_code = SIGABRT | 0x80;
 	story_verdict(&st);
 	CHECK_STR(story_evidence(&st, "process_exit"), "pid 200 died of SIGABRT (6), core dumped");
-	check_verdict(&st, "session.process_crashed", BY_SERVER);
+	story_check_lost(&st, "session.process_crashed", BY_SERVER);
 }
 
 /* nginx, its worker asked to end by hand, or with all of the proxy. */

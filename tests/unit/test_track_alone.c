@@ -200,10 +200,7 @@ TEST(track_alone, health_check)
 	ev_state(e, &SERVER, STATE_LAST_ACK, STATE_CLOSE);
 	no_frames(ev_end(e, &SERVER))->tcp.states[1] = STATE_CLOSE_WAIT;
 	t = track_of(e);
-	CHECK(!next_end(t, UINT64_MAX, NULL));
-	CHECK_EQ(track_conn_count(t), 0);
-	track_free(t);
-	events_free(e);
+	finish_silent(0, t, e);
 }
 
 TEST(track_alone, failed_tls)
@@ -282,10 +279,7 @@ TEST(track_alone, tls_that_worked)
 	end->tcp.flags = WST_TCP_TLS | WST_TCP_TLS_DATA;
 	end->tcp.tls_alert_out = 0; /* close_notify */
 	t = track_of(e);
-	CHECK(!next_end(t, UINT64_MAX, NULL));
-	CHECK_EQ(track_conn_count(t), 0);
-	track_free(t);
-	events_free(e);
+	finish_silent(0, t, e);
 }
 
 TEST(track_alone, ordinary_http)
@@ -301,10 +295,7 @@ TEST(track_alone, ordinary_http)
 	ev_state(e, &CLIENT, STATE_ESTABLISHED, STATE_CLOSE_WAIT);
 	no_frames(ev_end(e, &CLIENT));
 	t = track_of(e);
-	CHECK(!next_end(t, UINT64_MAX, NULL));
-	CHECK_EQ(track_conn_count(t), 0);
-	track_free(t);
-	events_free(e);
+	finish_silent(0, t, e);
 }
 
 TEST(track_alone, open_before_us)
@@ -317,10 +308,7 @@ TEST(track_alone, open_before_us)
 	for (int i = 0; i < 2; i++)
 		no_frames(midstream_end(e, &STACK.legs[UPSTREAM + i]));
 	t = track_of(e); /* never seen to be a WebSocket */
-	CHECK(!next_end(t, UINT64_MAX, NULL));
-	CHECK_EQ(track_conn_count(t), 2);
-	track_free(t);
-	events_free(e);
+	finish_silent(2, t, e);
 
 	e = events_new();
 	stack_midstream(e, &STACK);

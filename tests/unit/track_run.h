@@ -17,5 +17,7 @@ struct session *only_end(struct track *t, uint64_t now_ns);
 void finish(struct track *t, struct session *s, struct events *e);
 /* The same with so many sockets that have not closed. */
 void finish_with(unsigned int open, struct track *t, struct session *s, struct events *e);
+/* No session has an end to tell, and so many sockets have not closed: releases everything. */
+void finish_silent(unsigned int open, struct track *t, struct events *e);
 
 #endif
