@@ -32,6 +32,13 @@ def enter_netns(name):
     os.close(fd)
 
 
+def kill_all(pids):
+    """Kills children and waits for them."""
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
 def set_name(name):
     libc.prctl(PR_SET_NAME, name.encode(), 0, 0, 0)
 

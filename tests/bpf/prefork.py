@@ -12,12 +12,11 @@ message. One of them is killed, the sessions of the others end in order. Prints 
 
 import os
 import selectors
-import signal
 import socket
 import sys
 
 import websocket
-from endpoint import enter_netns, set_name
+from endpoint import enter_netns, kill_all, set_name
 
 SERVER = "198.18.0.1"
 WORKERS = 3
@@ -95,8 +94,7 @@ def main():
         while min(counts.values()) < 2 and len(sessions) < SESSIONS_MAX:
             sessions.append(open_session(int(port)))
             counts[sessions[-1][1]] += 1
-        os.kill(workers[0], signal.SIGKILL)
-        os.waitpid(workers.pop(0), 0)
+        kill_all([workers.pop(0)])
         for sock, pid in sessions:
             end = "normal" if pid in workers else "killed"
             print(sock.getsockname()[1], pid, end)
@@ -106,9 +104,7 @@ def main():
                 pass
             sock.close()
     finally:
-        for pid in workers:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+        kill_all(workers)
 
 
 if __name__ == "__main__":

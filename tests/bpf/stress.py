@@ -10,14 +10,13 @@ each of them one line is due, of a session or of a failed handshake.
 
 import os
 import selectors
-import signal
 import socket
 import struct
 import sys
 import time
 
 import websocket
-from endpoint import enter_netns
+from endpoint import enter_netns, kill_all
 
 SERVERS = CLIENTS = 2
 RESET = struct.pack("ii", 1, 0)
@@ -118,9 +117,7 @@ def main():
         os.close(tell)
         print(sum(map(int, os.read(came, 1000).split())))
     finally:
-        for pid in servers:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+        kill_all(servers)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,15 @@ const { childrenOf } = require('../world');
 
 const base = { confidence: 'high', fast: true };
 
+// Sessions through an nginx with one worker, which gives them two seconds when it has to go.
+async function retiring(t, count) {
+  await t.server('node');
+  const nginx = await t.nginx({
+    server: passTo(t.upstream()), main: 'worker_processes 1; worker_shutdown_timeout 2s;',
+  });
+  return { nginx, sessions: await t.opens(count, { to: 'proxy' }) };
+}
+
 // A server of that kind with sessions, and what befalls it.
 const befalls = (name, broken, cause, kind, what, { settings, sessions = 1, proxy, path: at, ...row } = {}) => ({
   ...base,
@@ -184,11 +193,7 @@ module.exports = [
     broken: 'nginx is reloaded and worker_shutdown_timeout ends the sessions of the old worker.',
     cause: 'session.proxy_worker_shutdown',
     async run(t) {
-      await t.server('node');
-      const nginx = await t.nginx({
-        server: passTo(t.upstream()), main: 'worker_processes 1; worker_shutdown_timeout 2s;',
-      });
-      const sessions = await t.opens(4, { to: 'proxy' });
+      const { nginx, sessions } = await retiring(t, 4);
       t.kill(nginx, 'SIGHUP');
       // Traffic does not help, and the idle times differ.
       for (const session of sessions) {
@@ -204,11 +209,7 @@ module.exports = [
     broken: 'Somebody sends SIGQUIT to the worker of nginx, whose master has a new one at once.',
     cause: 'session.proxy_worker_shutdown',
     async run(t) {
-      await t.server('node');
-      const nginx = await t.nginx({
-        server: passTo(t.upstream()), main: 'worker_processes 1; worker_shutdown_timeout 2s;',
-      });
-      const sessions = await t.opens(2, { to: 'proxy' });
+      const { nginx, sessions } = await retiring(t, 2);
       childrenOf(nginx.pid).forEach((pid) => process.kill(pid, 'SIGQUIT'));
       await Promise.all(sessions.map((session) => session.closed()));
     },
