@@ -100,12 +100,36 @@ static void failures_blur(struct story *st)
 	st->incident.failures.causes[0].count = 3;
 }
 
+static void churn(struct story *st)
+{
+	struct incident *i = begin(st, INCIDENT_BACKEND_CHURN);
+
+	i->cause = "session.internal_error";
+	i->client_backends = 2;
+	i->churn = (struct service_churn){
+		.opened = 14,
+		.lost = 12,
+		.backends = { { i->endpoint, 8, 7 }, { i->endpoint, 6, 5 } },
+		.backend_count = 2,
+	};
+	i->churn.backends[1].endpoint.port++;
+}
+
+/* A third one has what the others lack. */
+static void churn_blur(struct story *st)
+{
+	st->incident.churn.opened += 4;
+	st->incident.churn.backends[2].opened = 4;
+	st->incident.churn.backend_count = 3;
+}
+
 static const struct rule_case cases[] = {
 	{ "incident.process_exit", CONFIDENCE_HIGH, STORY_DIRECT, process_exit, process_exit_blur },
 	{ "incident.reconnect_storm", CONFIDENCE_HIGH, STORY_DIRECT, storm, storm_blur },
 	{ "incident.periodic_disconnect", CONFIDENCE_HIGH, STORY_DIRECT, periodic, periodic_blur },
 	{ "incident.upstream_imbalance", CONFIDENCE_HIGH, STORY_DIRECT, imbalance, imbalance_blur },
 	{ "incident.failure_rate", CONFIDENCE_HIGH, STORY_DIRECT, failures, failures_blur },
+	{ "incident.backend_churn", CONFIDENCE_HIGH, STORY_DIRECT, churn, churn_blur },
 };
 
 const struct rule_cases rule_cases_incident = { cases, sizeof(cases) / sizeof(cases[0]) };

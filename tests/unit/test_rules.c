@@ -226,6 +226,7 @@ static const char *const promised[] = {
 	"incident.periodic_disconnect",
 	"incident.upstream_imbalance",
 	"incident.failure_rate",
+	"incident.backend_churn",
 };
 
 TEST(rules, promised_causes_exist)

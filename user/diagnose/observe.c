@@ -85,6 +85,8 @@ void observe_open(const struct facts *f)
 		route->opened++;
 	if (!s)
 		return;
+	if (f->crowd.has_back)
+		opened.backend = f->crowd.back;
 	service_note_attempt(s, &opened);
 	if (!f->crowd.has_back)
 		return;
@@ -237,6 +239,42 @@ static bool restarts(const struct facts *f, const struct verdict *v)
 		(closing->code == CLOSE_GOING_AWAY || closing->code == 1012));
 }
 
+/*
+ * A backend had the session for too short to be of use. One that goes, or that turns its client
+ * away, has a reason that the next backend does not share, or that is the client's.
+ */
+static bool is_lost_soon(const struct facts *f, const struct verdict *v)
+{
+	return f->crowd.has_back && f->session->open_reported && v->stage == STAGE_SESSION &&
+	       f->session->ended_ns < f->session->opened_ns + SERVED_NS && !verdict_is_clean(v) &&
+	       v->close.initiator == BY_SERVER && v->advice.category != CATEGORY_AUTH &&
+	       !restarts(f, v);
+}
+
+static void watch_churn(const struct facts *f, const struct verdict *v, struct service *s)
+{
+	struct service_churn churn;
+	struct incident *i;
+
+	if (!is_lost_soon(f, v))
+		return;
+	service_note_lost(s, f->session->opened_ns, &f->crowd.back);
+	churn = service_churn(s, f->session->ended_ns);
+	if (!service_churns(&churn))
+		return;
+	i = raise_incident(f, INCIDENT_BACKEND_CHURN, s->entry.key, f->session->ended_ns);
+	if (!i)
+		return;
+	if (i->count == 1) {
+		i->count = churn.lost;
+		i->first_ns = churn.first_ns;
+	}
+	i->churn = churn;
+	i->cause = v->rule->id;
+	if (i->client_backends < v->habit.backends)
+		i->client_backends = v->habit.backends;
+}
+
 static void watch_service(const struct facts *f, const struct verdict *v)
 {
 	struct service *s = service_of(f);
@@ -248,6 +286,7 @@ static void watch_service(const struct facts *f, const struct verdict *v)
 	if (f->crowd.has_back && f->session->open_reported)
 		service_note_end(s, &f->crowd.back);
 	watch_failures(f, v, s);
+	watch_churn(f, v, s);
 }
 
 /* Where the process that ended was to be found; port 0: not known. */

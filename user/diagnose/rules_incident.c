@@ -124,6 +124,40 @@ static enum confidence failure_rate(const struct facts *f, struct evidence *ev)
 								      CONFIDENCE_MEDIUM;
 }
 
+static void add_churn(struct evidence *ev, const struct service_churn *c)
+{
+	char endpoint[FORMAT_ENDPOINT];
+
+	evidence_add(
+		ev, "count", c->first_ns,
+		"%u of the %u sessions opened in the last minute were ended badly within 5 s by their backends",
+		c->lost, c->opened);
+	for (uint32_t i = 0; i < c->backend_count; i++)
+		evidence_add(ev, "backend", 0, "%s took %u of them and lost %u so",
+			     format_endpoint(endpoint, c->backends[i].endpoint.address,
+					     c->backends[i].endpoint.port),
+			     c->backends[i].opened, c->backends[i].lost);
+}
+
+static enum confidence backend_churn(const struct facts *f, struct evidence *ev)
+{
+	const struct incident *i = f->incident;
+	bool all = true;
+
+	if (!is_kind(f, INCIDENT_BACKEND_CHURN))
+		return CONFIDENCE_NONE;
+	add_churn(ev, &i->churn);
+	if (i->client_backends > 1)
+		evidence_add(ev, "client_backends", 0,
+			     "one client was led to %u different backends", i->client_backends);
+	if (i->cause)
+		evidence_add(ev, "cause", i->last_ns, "the latest of them: %s", i->cause);
+	/* Where one backend keeps its sessions, the others have something of their own. */
+	for (uint32_t n = 0; n < i->churn.backend_count; n++)
+		all = all && 2 * i->churn.backends[n].lost >= i->churn.backends[n].opened;
+	return all ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+}
+
 static const struct rule rules[] = {
 	{
 		.id = "incident.process_exit",
@@ -180,6 +214,21 @@ static const struct rule rules[] = {
 		.steps = {
 			"Look at how the proxy chooses: ip_hash and cookies send everyone behind one address to one backend, weights add up over long-lived sessions.",
 			"Use least_conn (nginx) or `balance leastconn` (HAProxy): WebSocket sessions live long, so turns alone do not even them out after a restart.",
+		},
+	},
+	{
+		.id = "incident.backend_churn",
+		.when = backend_churn,
+		.category = CATEGORY_SERVER,
+		.retry = RETRY_RECURS,
+		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
+		.at = AT_INCIDENT,
+		.summary = "sessions of {service} do not last: {churned} were ended within seconds, by {backends}",
+		.user_message = "The connection to the chat breaks again and again. Please try again in a moment.",
+		.steps = {
+			"Look for what those backends share, as another one is no better: the release, the configuration, a database or broker, a limit. The lines of the sessions say how they end ({first_cause}).",
+			"Does one of them keep its sessions (evidence)? Compare it with the others, and take those out of the upstream until they do, too.",
+			"If a session needs the backend that it began with, make sessions sticky: `ip_hash` or `hash $cookie_...` in nginx, `cookie` or `balance source` in HAProxy.",
 		},
 	},
 	{

@@ -258,6 +258,23 @@ static void fill_least(char dst[WORD_BYTES], const struct facts *f)
 	fill_backend(dst, &f->incident->least);
 }
 
+static void fill_churned(char dst[WORD_BYTES], const struct facts *f)
+{
+	const struct service_churn *c = &f->incident->churn;
+
+	snprintf(dst, WORD_BYTES, "%u of %u", c->lost, c->opened);
+}
+
+static void fill_backends(char dst[WORD_BYTES], const struct facts *f)
+{
+	const struct service_churn *c = &f->incident->churn;
+	unsigned int losing = 0;
+
+	for (uint32_t i = 0; i < c->backend_count; i++)
+		losing += c->backends[i].lost > 0;
+	snprintf(dst, WORD_BYTES, "%u of %u backends", losing, c->backend_count);
+}
+
 static void fill_taken(char dst[WORD_BYTES], const struct facts *f)
 {
 	snprintf(dst, WORD_BYTES, "%u", f->incident->taken);
@@ -290,6 +307,8 @@ const struct word words_crowd[] = {
 	{ "most", "one backend", fill_most },
 	{ "least", "another one", fill_least },
 	{ "taken", "many", fill_taken },
+	{ "churned", "most of them", fill_churned },
+	{ "backends", "several backends", fill_backends },
 };
 
 const size_t words_crowd_count = sizeof(words_crowd) / sizeof(words_crowd[0]);

@@ -23,6 +23,7 @@ enum incident_kind {
 	INCIDENT_PERIODIC_DISCONNECT,
 	INCIDENT_UPSTREAM_IMBALANCE,
 	INCIDENT_FAILURE_RATE,
+	INCIDENT_BACKEND_CHURN,
 };
 
 enum incident_state { INCIDENT_STARTED, INCIDENT_ONGOING, INCIDENT_ENDED };
@@ -59,6 +60,8 @@ struct incident {
 	struct service_failures failures;
 	struct service_backend most, least;
 	uint32_t taken;
+	struct service_churn churn;
+	uint32_t client_backends; /* most that one of the clients was led to; 0: not known */
 };
 
 /*

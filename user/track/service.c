@@ -6,6 +6,9 @@
 #define WINDOW_NS (60ull * 1000000000)
 /* Fewer sessions than this are uneven by chance. */
 #define SPREAD_SESSIONS 12
+/* Fewer losses than this, in all and on each of two backends, are bad luck. */
+#define CHURN_SESSIONS 8
+#define CHURN_SESSIONS_EACH 2
 #define BACKEND_UNUSED_NS (600ull * 1000000000)
 
 void service_note_attempt(struct service *s, const struct service_attempt *attempt)
@@ -73,6 +76,55 @@ struct service_failures service_failures(const struct service *s, uint64_t now_n
 static bool same_endpoint(const struct service_endpoint *a, const struct service_endpoint *b)
 {
 	return a->port == b->port && !memcmp(a->address, b->address, sizeof(a->address));
+}
+
+void service_note_lost(struct service *s, uint64_t opened_ns, const struct service_endpoint *backend)
+{
+	for (uint32_t i = 0; i < s->attempt_count; i++) {
+		struct service_attempt *a = &s->attempts[i];
+
+		if (a->ts_ns == opened_ns && !a->cause && same_endpoint(&a->backend, backend))
+			a->lost = true;
+	}
+}
+
+static void count_churn(struct service_churn *c, const struct service_attempt *a)
+{
+	uint32_t i = 0;
+
+	while (i < c->backend_count && !same_endpoint(&c->backends[i].endpoint, &a->backend))
+		i++;
+	if (i == SERVICE_BACKENDS)
+		return;
+	if (i == c->backend_count)
+		c->backends[c->backend_count++].endpoint = a->backend;
+	c->opened++;
+	c->backends[i].opened++;
+	if (!a->lost)
+		return;
+	c->lost++;
+	c->backends[i].lost++;
+	if (!c->first_ns || a->ts_ns < c->first_ns)
+		c->first_ns = a->ts_ns;
+}
+
+struct service_churn service_churn(const struct service *s, uint64_t now_ns)
+{
+	struct service_churn c = { 0 };
+
+	for (uint32_t i = 0; i < s->attempt_count; i++)
+		if (s->attempts[i].backend.port && s->attempts[i].ts_ns + WINDOW_NS >= now_ns)
+			count_churn(&c, &s->attempts[i]);
+	return c;
+}
+
+bool service_churns(const struct service_churn *c)
+{
+	uint32_t losing = 0;
+
+	for (uint32_t i = 0; i < c->backend_count; i++)
+		losing += c->backends[i].lost >= CHURN_SESSIONS_EACH;
+	return losing > 1 && c->lost >= CHURN_SESSIONS && 2 * c->lost >= c->opened;
 }
 
 static struct service_backend *find_backend(struct service *s, const struct service_endpoint *e)

@@ -23,6 +23,8 @@ struct service_endpoint {
 struct service_attempt {
 	uint64_t ts_ns;
 	const char *cause; /* id of the cause of a failure, static; NULL: it opened */
+	struct service_endpoint backend; /* of one that opened behind a proxy; port 0: not known */
+	bool lost; /* it opened, and a backend ended it badly right after that */
 };
 
 struct service_backend {
@@ -52,6 +54,17 @@ struct service_failures {
 	} causes[SERVICE_CAUSES]; /* most frequent first; NULL ends the list */
 };
 
+/* Sessions of the last minute that did not last, by backend. */
+struct service_churn {
+	uint32_t opened, lost; /* of all backends */
+	uint64_t first_ns; /* when the first of those lost had opened */
+	struct {
+		struct service_endpoint endpoint;
+		uint32_t opened, lost;
+	} backends[SERVICE_BACKENDS]; /* in the order of their first session */
+	uint32_t backend_count;
+};
+
 void service_note_attempt(struct service *s, const struct service_attempt *attempt);
 /*
  * An attempt that failed. opened_ns: when it was taken for open and noted, because of a 101 that its
@@ -60,6 +73,13 @@ void service_note_attempt(struct service *s, const struct service_attempt *attem
 void service_note_failed(struct service *s, const struct service_attempt *failed,
 			 uint64_t opened_ns);
 struct service_failures service_failures(const struct service *s, uint64_t now_ns);
+
+/* A session that had opened at opened_ns was lost as soon as it was open. */
+void service_note_lost(struct service *s, uint64_t opened_ns,
+		       const struct service_endpoint *backend);
+struct service_churn service_churn(const struct service *s, uint64_t now_ns);
+/* Many were lost so, most of them, and more than one backend loses them. */
+bool service_churns(const struct service_churn *c);
 
 void service_note_open(struct service *s, const struct service_endpoint *backend, uint64_t ts_ns);
 void service_note_end(struct service *s, const struct service_endpoint *backend);

@@ -273,11 +273,41 @@ module.exports = [
         backend: ['balance roundrobin', ...ports.map((port) => `server s${port} ${t.upstream(port)}`)].join('\n'),
       });
       t.expectAtLast(({ recovery }) => recovery.backends === 3 && recovery.observed === 'hammering');
-      for (let i = 0; i < 6; i++) {
+      t.expectIncident('incident.backend_churn', ({ count }, { cause: { confidence, evidence } }) => (
+        count === 8 && confidence === 'high' && evidence.filter(({ fact }) => fact === 'backend').length === 3));
+      for (let i = 0; i < 9; i++) {
         const session = await t.open({ to: 'proxy' });
         await session.say('hello');
         await session.closed();
       }
+    },
+  },
+  {
+    ...base,
+    name: 'one-bad-backend',
+    broken: 'One of two backends behind HAProxy hangs up soon; the other one keeps its sessions.',
+    cause: 'session.closed_without_close_frame',
+    confidence: 'medium',
+    noIncidents: ['incident.backend_churn'],
+    async run(t) {
+      await t.server('node', { hangUpMs: 400 }, { port: 8000 });
+      await t.server('node', {}, { port: 8001 });
+      await t.haproxy({
+        defaults: 'timeout tunnel 1m',
+        backend: ['balance roundrobin', ...[8000, 8001].map((port) => `server s${port} ${t.upstream(port)}`)].join('\n'),
+      });
+      const kept = [];
+      for (let i = 0; i < 18; i++) {
+        const session = await t.open({ to: 'proxy' });
+        await session.say('hello');
+        if (i % 2) {
+          session.want.causes = ['session.normal'];
+          kept.push(session);
+        } else {
+          await session.closed();
+        }
+      }
+      await Promise.all(kept.map((session) => t.bye(session)));
     },
   },
 ];
