@@ -29,7 +29,7 @@ function isAbout(line, row, session) {
   if (row.address) {
     return ends.some((end) => end.address === row.address);
   }
-  return Boolean(row.beforeTracer) && ends.some((end) => end.port === row.own.port);
+  return Boolean(row.beforeTracer) && ends.some((end) => end.address === ADDRESS.backend && end.port === row.own.port);
 }
 
 // `expected` is one pair of code and cleanness, or { oneOf: [...] } where the

@@ -88,6 +88,9 @@ sidecar_stop() {
 	docker stop "$sidecar" && [ "$(docker inspect -f '{{.State.ExitCode}}' "$sidecar")" -eq 0 ]
 }
 
+# A client that came before its server would make a line of its own.
+serving() { docker logs "$1" | grep -x serving; }
+
 # backend NAME [DOCKER OPTION...] [-- PEER OPTION...]: a chat server in a container of that name.
 backend() {
 	local name=$1 options=()
@@ -96,7 +99,8 @@ backend() {
 		options+=("$1")
 		shift
 	done
-	docker run -d --name "$name" --network "$NETWORK" "${options[@]}" peer "${@:2}" serve :8080
+	docker run -d --name "$name" --network "$NETWORK" "${options[@]}" peer "${@:2}" serve :8080 &&
+		until_true serving "$name"
 }
 
 # client NAME VERB [HOST:PORT] [PEER OPTION...]: talks to it from another container ...
@@ -210,6 +214,7 @@ scenario_published_port() {
 
 # The stack of compose.yaml itself: host, published port, nginx, backend.
 scenario_chat_stack() {
+	quietly until_true serving "$(compose ps -q backend)"
 	quietly host_client "$1" 127.0.0.1:8080
 	quietly compose kill backend
 	broken "$1" session.container_stopped,session.process_killed "$(compose ps -aq backend)"

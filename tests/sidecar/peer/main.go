@@ -24,7 +24,6 @@ const tcpUserTimeout = 18
 
 const (
 	talkInterval = 200 * time.Millisecond
-	dialRetries  = 100
 	eatChunkMiB  = 4
 )
 
@@ -52,7 +51,7 @@ func main() {
 func run(mode, target string, userTimeout time.Duration) error {
 	switch mode {
 	case "serve":
-		return http.ListenAndServe(target, http.HandlerFunc(echo))
+		return serve(target)
 	case "talk", "eat", "bye":
 		conn, err := dial(target, userTimeout)
 		if err != nil {
@@ -63,6 +62,16 @@ func run(mode, target string, userTimeout time.Duration) error {
 		return converse(conn, mode)
 	}
 	return fmt.Errorf("unknown mode %q", mode)
+}
+
+// serve says when a connection will be accepted.
+func serve(address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	fmt.Println("serving")
+	return http.Serve(listener, http.HandlerFunc(echo))
 }
 
 func echo(w http.ResponseWriter, r *http.Request) {
@@ -95,8 +104,6 @@ func eat() {
 	}
 }
 
-// dial retries a refused connection: the backend's container may have started
-// a moment before its process listens.
 func dial(url string, userTimeout time.Duration) (*websocket.Conn, error) {
 	dialer := websocket.Dialer{
 		HandshakeTimeout: 5 * time.Second,
@@ -104,13 +111,8 @@ func dial(url string, userTimeout time.Duration) (*websocket.Conn, error) {
 			return setUserTimeout(raw, userTimeout)
 		}}).Dial,
 	}
-	for attempt := 1; ; attempt++ {
-		conn, _, err := dialer.Dial(url, nil)
-		if err == nil || attempt == dialRetries {
-			return conn, err
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
+	conn, _, err := dialer.Dial(url, nil)
+	return conn, err
 }
 
 func setUserTimeout(raw syscall.RawConn, timeout time.Duration) error {
