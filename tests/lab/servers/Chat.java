@@ -23,7 +23,16 @@ public class Chat {
             session.setMaxIdleTimeout(idleMs);
             session.setMaxTextMessageBufferSize(maxSize);
             session.addMessageHandler(this);
-            session.getAsyncRemote().sendText("{\"type\":\"welcome\"}");
+            send("{\"type\":\"welcome\"}");
+        }
+
+        // Not the remote that sends later: it refuses a message while the one before is on its way.
+        private void send(String text) {
+            try {
+                session.getBasicRemote().sendText(text);
+            } catch (java.io.IOException e) {
+                throw new java.io.UncheckedIOException(e);
+            }
         }
 
         @Override
@@ -31,7 +40,7 @@ public class Chat {
             if (text.contains("\"how\":\"exit\"")) {
                 System.exit(0);
             }
-            session.getAsyncRemote().sendText("{\"type\":\"said\"}");
+            send("{\"type\":\"said\"}");
         }
     }
 
