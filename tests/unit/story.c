@@ -327,7 +327,8 @@ void story_close_frame(struct story *st, bool from_client, uint16_t code, const 
 		frame->code = code;
 		frame->reason_bytes = (uint8_t)snprintf(frame->reason, sizeof(frame->reason), "%s",
 							reason ? reason : "");
-		frame->ts_ns = ts_ns + i * 10000;
+		/* it passes one socket after the other on its way */
+		frame->ts_ns = ts_ns + (from_client ? i : st->s.leg_count - 1 - i) * 10000;
 		c->end->walk[direction].frames[3]++;
 	}
 }

@@ -389,9 +389,9 @@ static void forget_frames_behind(struct story *st, unsigned int leg)
 		memset(st->conns[i].frames->close, 0, sizeof(st->conns[i].frames->close));
 }
 
-/* The others were silent for longer_ms more. */
+/* The others were silent for longer_ms more, and are older by that. */
 static enum confidence goodbye_to(enum story_shape shape, unsigned int others, uint64_t silent_ms,
-				  uint64_t longer_ms)
+				  uint64_t longer_ms, uint64_t older_ms)
 {
 	struct story st;
 	enum confidence confidence;
@@ -402,8 +402,10 @@ static enum confidence goodbye_to(enum story_shape shape, unsigned int others, u
 	forget_frames_behind(&st, 2);
 	story_fin(&st, shape == STORY_DIRECT ? STORY_SERVER_LEG : STORY_PROXY_IN);
 	last_words_at(&st, STORY_END_NS - (silent_ms + longer_ms) * STORY_MS);
+	st.s.opened_ns -= older_ms * STORY_MS;
 	for (unsigned int i = 0; i < others; i++)
 		groups_note_closing(track_groups(st.track), &st.s);
+	st.s.opened_ns += older_ms * STORY_MS;
 	last_words_at(&st, STORY_END_NS - silent_ms * STORY_MS);
 	groups_note_closing(track_groups(st.track), &st.s);
 	confidence = story_verdict(&st)->confidence;
@@ -413,18 +415,59 @@ static enum confidence goodbye_to(enum story_shape shape, unsigned int others, u
 	return confidence;
 }
 
-/* Silences that begin together also run out together. */
+/* Silences that begin together also run out together, and so do lives. */
 TEST(rules_close, goodbye_to_many_at_once)
 {
-	goodbye_to(STORY_DIRECT, 1, 200, 0);
+	goodbye_to(STORY_DIRECT, 1, 200, 0, 3000);
 	for (int by_proxy = 0; by_proxy < 2; by_proxy++) {
 		enum story_shape shape = by_proxy ? STORY_PROXIED : STORY_DIRECT;
 
 		test_note("by the proxy %d", by_proxy);
-		CHECK_EQ(goodbye_to(shape, 2, 200, 0), CONFIDENCE_HIGH);
-		CHECK_EQ(goodbye_to(shape, 2, 5000, 0), CONFIDENCE_MEDIUM);
-		CHECK_EQ(goodbye_to(shape, 2, 5000, 3000), CONFIDENCE_HIGH);
+		CHECK_EQ(goodbye_to(shape, 2, 200, 0, 3000), CONFIDENCE_HIGH);
+		CHECK_EQ(goodbye_to(shape, 2, 200, 0, 0), CONFIDENCE_MEDIUM);
+		CHECK_EQ(goodbye_to(shape, 2, 5000, 0, 3000), CONFIDENCE_MEDIUM);
+		CHECK_EQ(goodbye_to(shape, 2, 5000, 3000, 3000), CONFIDENCE_HIGH);
 	}
+}
+
+/* It said 1001 to all three, and whichever side was faster closed the socket. */
+TEST(rules_close, goodbye_to_many_that_close_first)
+{
+	for (int others = 0; others < 2; others++) {
+		struct story st;
+
+		test_note("to others %d", others);
+		story_begin(&st, STORY_DIRECT);
+		last_words_at(&st, STORY_END_NS - 200 * STORY_MS);
+		story_close_frame(&st, false, 1001, "");
+		story_close_frame(&st, true, 1001, "");
+		story_fin(&st, STORY_CLIENT_LEG);
+		for (int i = 0; i < (others ? 3 : 1); i++) {
+			st.s.opened_ns -= 3000 * STORY_MS;
+			CHECK(groups_note_goodbye(track_groups(st.track), &st.s));
+		}
+		st.s.opened_ns = STORY_OPENED_NS;
+		CHECK_STR(verdict_cause_id(story_verdict(&st)),
+			  others ? "session.service_restart" : "session.normal");
+		CHECK_EQ(st.v.confidence, CONFIDENCE_HIGH);
+		story_done(&st);
+	}
+}
+
+/* Clients that leave together end nothing of their server's doing. */
+TEST(rules_close, many_that_leave_at_once)
+{
+	struct story st;
+
+	story_begin(&st, STORY_SERVER_ONLY);
+	story_close_frame(&st, true, 1001, "");
+	story_close_frame(&st, false, 1001, "");
+	story_fin(&st, 0);
+	for (int i = 0; i < 3; i++)
+		groups_note_closing(track_groups(st.track), &st.s);
+	CHECK(!groups_burst(track_groups(st.track), st.conns[0].owner, STORY_END_NS));
+	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.normal");
+	story_done(&st);
 }
 
 /* Caddy writes one and the same Close frame into both legs, without a mask; both sides answer. */

@@ -108,7 +108,8 @@ struct crowd_story {
 	uint32_t quiet_drops;
 	uint64_t shortest_silence_ns;
 	bool busy_live; /* sessions that are never silent for so long get older than that */
-	const struct burst *burst; /* sessions that the closer closed at that moment; NULL: none */
+	/* sessions that the closer, or who said goodbye, ended at that moment; NULL: none */
+	const struct burst *burst;
 	/* What the closer had lost before, on its other side; NULL: nothing. */
 	const struct lost_connections *lost;
 	/* The closer is a proxy: it stands between two legs, or its name says so. */

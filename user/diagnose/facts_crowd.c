@@ -255,6 +255,18 @@ void facts_collect_crowd(struct facts *f)
 	facts_recall(f);
 }
 
+/* Who says goodbye may leave it to the other side to close. */
+static const struct burst *burst_of(const struct facts *f)
+{
+	const struct groups *g = track_groups(f->track);
+	uint64_t ts_ns;
+	const struct conn *c = groups_goodbye(f->session, &ts_ns);
+
+	if (f->closing.frame)
+		return c ? groups_burst(g, c->owner, ts_ns) : NULL;
+	return f->closer.task ? groups_burst(g, f->closer.task, f->end.ts_ns) : NULL;
+}
+
 void facts_recall(struct facts *f)
 {
 	const struct groups *g = track_groups(f->track);
@@ -268,9 +280,9 @@ void facts_recall(struct facts *f)
 	crowd->quiet_drops = drops ? drops->count : 0;
 	crowd->shortest_silence_ns = pattern_shortest_ns(drops, PATTERN_IDLE);
 	crowd->busy_live = drops && pattern_has_busy(crowd->route, crowd->shortest_silence_ns);
+	crowd->burst = burst_of(f);
 	if (!f->closer.task)
 		return;
-	crowd->burst = groups_burst(g, f->closer.task, f->end.ts_ns);
 	crowd->lost = groups_lost(g, f->closer.task, f->closer.party == BY_CLIENT, f->end.ts_ns);
 }
 

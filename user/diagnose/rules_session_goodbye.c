@@ -58,6 +58,7 @@ static bool server_is_going(const struct facts *f)
 static bool stopped_listening(const struct facts *f, const struct fatal_signal *stop)
 {
 	const struct conn *c = facts_closing_leg(f);
+/* The first frame is the one that says why: not so where an answer does. */
 
 	return c && c->tuple_known &&
 	       listeners_stopped_ns(&track_groups(f->track)->listeners, c->tuple.netns,
@@ -66,7 +67,10 @@ static bool stopped_listening(const struct facts *f, const struct fatal_signal *
 
 static bool is_burst(const struct facts *f)
 {
-	return sender_closed(f) && f->crowd.burst && f->crowd.burst->count >= MANY;
+	const struct conn *c = facts_closing_leg(f);
+
+	return c && c == groups_goodbye(f->session, NULL) && f->crowd.burst &&
+	       f->crowd.burst->count >= MANY;
 }
 
 /*
@@ -97,10 +101,11 @@ static bool says_goodbye_to_all(const struct facts *f)
 	       !facts_ran_out(f);
 }
 
-/* Sessions that were left alone since the same moment may also run out together. */
+/* Sessions that began, or were left alone, at the same moment may also run out together. */
 static bool ran_out_together(const struct facts *f)
 {
-	return facts_may_be_timer(f) && !burst_is_mixed(f->crowd.burst);
+	return (facts_may_be_timer(f) && !burst_is_mixed(f->crowd.burst)) ||
+	       !burst_has_mixed_ages(f->crowd.burst);
 }
 
 static enum confidence confidence_in_goodbye(const struct facts *f)

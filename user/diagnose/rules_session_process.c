@@ -212,8 +212,8 @@ static enum confidence proxy_worker_shutdown(const struct facts *f, struct evide
 	if (mixed)
 		evidence_add(ev, "idles_differ", 0,
 			     "they had been silent for %s to %s: no idle timer ended them",
-			     format_seconds(low, f->crowd.burst->idle_low_ns),
-			     format_seconds(high, f->crowd.burst->idle_high_ns));
+			     format_seconds(low, f->crowd.burst->idle.low_ns),
+			     format_seconds(high, f->crowd.burst->idle.high_ns));
 	if (parent)
 		evidence_add(ev, "parent_lives", 0, "its parent %s (pid %u) lives on", parent->comm,
 			     parent->tgid);

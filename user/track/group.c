@@ -72,24 +72,75 @@ static const struct conn *closed_here(const struct session *s)
 	return NULL;
 }
 
-/* 0: not known. */
-static uint64_t idle_at_close(const struct conn *c)
+const struct conn *groups_goodbye(const struct session *s, uint64_t *ret_ns)
 {
+	const struct conn *first = NULL;
+	uint64_t first_ns = 0;
+
+	/* of two at the same time the one that leaves comes before the one that arrives */
+	for (unsigned int i = 0; i < 2 * s->leg_count; i++) {
+		enum wst_direction direction = i < s->leg_count ? WST_OUT : WST_IN;
+		const struct conn *c = s->legs[i % s->leg_count];
+		const struct close_frame *frame = &c->frames->close[direction];
+
+		if (!frame->seen || (first_ns && frame->ts_ns >= first_ns))
+			continue;
+		first = direction == WST_OUT && c->owner->tgid ? c : NULL;
+		first_ns = frame->ts_ns;
+	}
+	if (ret_ns)
+		*ret_ns = first_ns;
+	return first;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/*
+ * Before ts_ns, when it was decided to end it. A Close frame is payload as well, and what is asked
+ * for is the time before it. 0: not known.
+ */
+static uint64_t idle_before(const struct session *s, const struct conn *c, bool said, uint64_t ts_ns)
+{
+	uint64_t last_ns = said ? s->opened_ns : 0;
 	struct conn_snapshot at;
-	uint64_t last_ns;
 
 	if (!conn_at_close(c, &at))
 		return 0;
-	last_ns = at.walk[WST_IN].last_payload_ns;
-	if (at.walk[WST_OUT].last_payload_ns > last_ns)
-		last_ns = at.walk[WST_OUT].last_payload_ns;
-	return last_ns && c->end->closer_ns > last_ns ? c->end->closer_ns - last_ns : 0;
+	for (int i = 0; i < 2; i++) {
+		const struct wst_walk_facts *w = &at.walk[i];
+
+		last_ns = later(last_ns,
+				said ? later(w->last_data_ns, later(w->last_ping_ns, w->last_pong_ns)) :
+				       w->last_payload_ns);
+	}
+	return last_ns && ts_ns > last_ns ? ts_ns - last_ns : 0;
+}
+
+static void range_include(struct burst_range *r, uint64_t value_ns)
+{
+	if (value_ns && (!r->low_ns || value_ns < r->low_ns))
+		r->low_ns = value_ns;
+	if (value_ns > r->high_ns)
+		r->high_ns = value_ns;
+}
+
+static bool range_is_mixed(const struct burst *b, const struct burst_range *r)
+{
+	return b && b->count > 1 && r->low_ns &&
+	       r->high_ns - r->low_ns > MIXED_NS + r->high_ns / 50;
 }
 
 bool burst_is_mixed(const struct burst *b)
 {
-	return b && b->count > 1 && b->idle_low_ns &&
-	       b->idle_high_ns - b->idle_low_ns > MIXED_NS + b->idle_high_ns / 50;
+	return b && range_is_mixed(b, &b->idle);
+}
+
+bool burst_has_mixed_ages(const struct burst *b)
+{
+	return b && range_is_mixed(b, &b->age);
 }
 
 static uint64_t lost_key(const struct wst_task *task, bool accepted)
@@ -126,27 +177,54 @@ const struct lost_connections *groups_lost(const struct groups *g, const struct 
 	return l && l->first_ns <= ts_ns && ts_ns <= l->last_ns + PASS_ON_NS ? l : NULL;
 }
 
-static void note_burst(struct groups *g, const struct session *s)
+static struct burst *count_in_burst(struct groups *g, const struct session *s,
+				    const struct wst_task *task, uint64_t ts_ns)
 {
-	const struct conn *c = closed_here(s);
-	struct burst *b = c ? keyed_obtain(&g->bursts, task_key(&c->end->closer)) : NULL;
-	uint64_t idle_ns;
+	struct burst *b = keyed_obtain(&g->bursts, task_key(task));
 
 	if (!b)
-		return;
-	if (!b->count || c->end->closer_ns > b->last_ns + BURST_PAUSE_NS) {
-		b->first_ns = c->end->closer_ns;
+		return NULL;
+	if (!b->count || ts_ns > b->last_ns + BURST_PAUSE_NS) {
+		b->first_ns = ts_ns;
 		b->count = 0;
-		b->idle_low_ns = b->idle_high_ns = 0;
+		b->idle = b->age = (struct burst_range){ 0 };
 	}
 	b->count++;
-	idle_ns = idle_at_close(c);
-	if (idle_ns && (!b->idle_low_ns || idle_ns < b->idle_low_ns))
-		b->idle_low_ns = idle_ns;
-	if (idle_ns > b->idle_high_ns)
-		b->idle_high_ns = idle_ns;
-	if (c->end->closer_ns > b->last_ns)
-		b->last_ns = c->end->closer_ns;
+	if (s->opened_ns && ts_ns > s->opened_ns)
+		range_include(&b->age, ts_ns - s->opened_ns);
+	if (ts_ns > b->last_ns)
+		b->last_ns = ts_ns;
+	return b;
+}
+
+bool groups_note_goodbye(struct groups *g, const struct session *s)
+{
+	uint64_t ts_ns;
+	const struct conn *c = groups_goodbye(s, &ts_ns);
+
+	if (c)
+		count_in_burst(g, s, c->owner, ts_ns);
+	return ts_ns != 0;
+}
+
+static void note_burst(struct groups *g, const struct session *s)
+{
+	const struct conn *closed = closed_here(s), *c;
+	const struct wst_task *task;
+	struct burst *b;
+	uint64_t ts_ns;
+
+	c = groups_goodbye(s, &ts_ns);
+	if ((ts_ns ? !c : !closed))
+		return;
+	task = ts_ns ? c->owner : &closed->end->closer;
+	if (s->goodbye_noted)
+		b = keyed_find(&g->bursts, task_key(task));
+	else
+		b = count_in_burst(g, s, task, ts_ns ? ts_ns : closed->end->closer_ns);
+	if (b && closed)
+		range_include(&b->idle, idle_before(s, closed, ts_ns != 0,
+						    ts_ns ? ts_ns : closed->end->closer_ns));
 }
 
 void groups_note_closing(struct groups *g, const struct session *s)

@@ -11,16 +11,22 @@
 #include "track/listener.h"
 #include "track/session.h"
 
-/* Sessions that one process closed at one moment. */
+struct burst_range {
+	uint64_t low_ns, high_ns; /* 0: not known */
+};
+
+/* Sessions that one process ended at one moment: it sent the Close frame, or closed without one. */
 struct burst {
 	struct keyed_entry entry;
 	uint64_t first_ns, last_ns;
-	uint64_t idle_low_ns, idle_high_ns; /* silences before it; 0: not known */
+	struct burst_range idle, age; /* silences before it, and time since the 101 */
 	uint32_t count;
 };
 
 /* Sessions that were silent for different times: no idle timer ended them. */
 bool burst_is_mixed(const struct burst *b);
+/* Sessions that began at different times: no limit of their age ended them. */
+bool burst_has_mixed_ages(const struct burst *b);
 
 /*
  * WebSocket connections that a process had opened, or tried to, or had accepted, and did not close
@@ -84,11 +90,21 @@ struct groups *groups_new(void); /* NULL: out of memory */
 void groups_free(struct groups *g);
 
 /*
- * The session has begun to end: counts it for the process that closed it, if one did, and for its
- * client and its server, if they are here and did not.
+ * The socket of this host by which the first Close frame left, and when. NULL: it came from elsewhere,
+ * or, with a time of 0, there is none. ret_ns may be NULL.
+ */
+const struct conn *groups_goodbye(const struct session *s, uint64_t *ret_ns);
+/*
+ * Counts the session for the process that sent the first Close frame, if that is here: who closes
+ * the socket then is a race. False: there is none yet.
+ */
+bool groups_note_goodbye(struct groups *g, const struct session *s);
+/*
+ * The session has begun to end: counts it for the process that closed it, if one did and nobody had
+ * said goodbye, and for its client and its server, if they are here and did not.
  */
 void groups_note_closing(struct groups *g, const struct session *s);
-/* How many sessions that process closed at the moment of ts_ns; NULL: none that is remembered. */
+/* How many sessions that process ended at the moment of ts_ns; NULL: none that is remembered. */
 const struct burst *groups_burst(const struct groups *g, const struct wst_task *task,
 				 uint64_t ts_ns);
 

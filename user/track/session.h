@@ -46,6 +46,7 @@ struct session {
 	uint8_t legs_dropped; /* more sockets with this id than fit, or a constant key */
 	bool synthetic_id : 1; /* there was no usable key: id is a hash of tuple and time */
 	bool open_reported : 1, ended_reported : 1;
+	bool goodbye_noted : 1; /* its first Close frame was counted */
 	uint64_t opened_ns; /* 101 on the client-most leg; 0: never */
 	uint64_t open_due_ns; /* report the opening at this time; 0: not open */
 	uint64_t first_ns; /* first event of any leg */

@@ -176,6 +176,8 @@ int track_refresh(struct track *t, struct session *s)
 	session_refresh(s, TRACK_SETTLE_NS, t->config.wait_ns);
 	if (was_open && s->ended_ns)
 		groups_note_closing(t->groups, s);
+	else if (!s->ended_ns && !s->goodbye_noted)
+		s->goodbye_noted = groups_note_goodbye(t->groups, s);
 	return session_table_schedule(&t->sessions, s);
 }
 
