@@ -506,6 +506,39 @@ TEST(rules_close, proxy_says_goodbye_to_both_sides)
 	story_done(&st);
 }
 
+/*
+ * It writes into the server's leg first, without a mask; ws answers that with 1002, which it passes on to
+ * the client before it has said anything itself.
+ */
+TEST(rules_close, proxy_passes_on_what_its_goodbye_met)
+{
+	struct story st;
+
+	story_begin(&st, STORY_PROXIED);
+	story_close_frame(&st, true, 1001, "");
+	story_close_frame(&st, false, 1002, "");
+	for (unsigned int leg = 0; leg < 4; leg++)
+		for (int d = 0; d < 2; d++) {
+			bool from_client = d == conn_from_client(&st.conns[leg]);
+
+			st.conns[leg].frames->close[d].ts_ns = STORY_END_NS -
+							       (leg < 2 ? (from_client ? 1 : 2) :
+									  (from_client ? 5 : 4)) *
+								       STORY_MS;
+			if (from_client && leg < 2)
+				st.conns[leg].frames->close[d].code = 1002;
+		}
+	story_fin(&st, STORY_PROXY_OUT);
+	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.service_restart");
+	CHECK_EQ(st.v.confidence, CONFIDENCE_MEDIUM);
+	check_close(&st, 1002, true, BY_PROXY);
+	CHECK_STR(story_evidence(&st, "close_frame"),
+		  "the proxy sent Close 1001 (Going Away) without a reason");
+	CHECK_STR(story_evidence(&st, "close_answer"),
+		  "the server sent Close 1002 (Protocol Error) without a reason");
+	story_done(&st);
+}
+
 /* Turned away with an empty Close frame: nothing had been said by either side. */
 TEST(rules_close, goodbye_right_after_the_open)
 {

@@ -200,15 +200,14 @@ static void add_frame(struct evidence *ev, const char *fact, const struct close_
 
 void evidence_closing(struct evidence *ev, const struct facts *f)
 {
-	const struct close_frame *frame = f->closing.frame, *other;
+	const struct closing_story *closing = &f->closing;
 
-	if (!frame)
+	if (!closing->frame)
 		return;
-	add_frame(ev, "close_frame", frame, name_of_initiator(f->closing.sender));
-	other = frame == f->close.from_client ? f->close.from_server : f->close.from_client;
-	if (other)
-		add_frame(ev, "close_answer", other,
-			  f->closing.sender == BY_CLIENT ? "server" : "client");
+	add_frame(ev, "close_frame", closing->frame, name_of_initiator(closing->sender));
+	if (closing->answer)
+		add_frame(ev, "close_answer", closing->answer,
+			  closing->to_server ? "server" : "client");
 	else
 		evidence_add(ev, "close_answer", 0, "no Close frame went the other way");
 }

@@ -41,7 +41,9 @@ struct closing_story {
 	const struct close_frame *frame; /* NULL: none that came before the end */
 	enum initiator sender;
 	uint16_t code; /* 1005 if empty */
-	bool answered; /* a Close frame went the other way too */
+	const struct close_frame *answer; /* that went the other way; NULL: none */
+	bool answered; /* there is one */
+	bool to_server; /* the frame did not go to the client */
 	bool explains_end; /* nothing that happened to a process later is the cause */
 };
 

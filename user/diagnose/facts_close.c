@@ -76,13 +76,13 @@ static bool is_unreportable(uint16_t code)
  */
 static bool failed_by_client(const struct facts *f)
 {
-	const struct close_frame *frame = f->close.from_client;
+	const struct close_frame *frame = f->close.from_client, *other = f->close.from_server;
 	uint16_t code = frame && frame->has_code ? frame->code : 0;
 
 	if (code != CLOSE_PROTOCOL_ERROR && code != 1003 && code != 1007 && code != 1009 &&
 	    code != 1010)
 		return false;
-	return first_sighting_ns(f->session, true) <= first_sighting_ns(f->session, false);
+	return !other || frame->ts_ns <= other->ts_ns;
 }
 
 static uint16_t reported_code(const struct facts *f)
@@ -203,7 +203,7 @@ static bool came_before_end(const struct facts *f, enum initiator sender, bool f
 
 static enum initiator other_sender(const struct facts *f)
 {
-	return f->closing.frame == f->close.from_client ? server_sender(f) : client_sender(f);
+	return f->closing.to_server ? server_sender(f) : client_sender(f);
 }
 
 /* Whoever wrote HTTP text into the stream; BY_UNKNOWN: nobody did. */
@@ -247,19 +247,50 @@ static bool closing_needs_no_answer(const struct closing_story *closing)
 	       (closing->sender == BY_CLIENT && closing->code == CLOSE_GOING_AWAY);
 }
 
+/*
+ * A proxy that ends a session writes its frame into one leg first, and may pass on to the other what
+ * comes back: what it said itself is why.
+ */
+static bool fill_from_proxy(struct facts *f)
+{
+	const struct conn *c = f->close.from_server && injected_by_proxy(f) ? leg_of_proxy(f) : NULL;
+	struct closing_story *closing = &f->closing;
+
+	if (!c)
+		return false;
+	closing->frame = &c->frames->close[WST_OUT];
+	closing->to_server = !conn_is_server_side(c);
+	if (c->frames->close[WST_IN].seen)
+		closing->answer = &c->frames->close[WST_IN];
+	else
+		closing->answer = closing->to_server ? f->close.from_server : f->close.from_client;
+	closing->sender = BY_PROXY;
+	return true;
+}
+
+static void fill_from_ends(struct facts *f)
+{
+	bool from_client = client_decides(f) && !(f->close.from_server && injected_by_proxy(f));
+	struct closing_story *closing = &f->closing;
+
+	closing->frame = from_client ? f->close.from_client : f->close.from_server;
+	closing->answer = from_client ? f->close.from_server : f->close.from_client;
+	closing->to_server = from_client;
+	closing->sender = from_client ? client_sender(f) : server_sender(f);
+}
+
 static void fill_closing(struct facts *f)
 {
 	struct closing_story *closing = &f->closing;
-	bool from_client = client_decides(f) && !(f->close.from_server && injected_by_proxy(f));
-	const struct close_frame *frame = from_client ? f->close.from_client : f->close.from_server;
-	enum initiator sender = from_client ? client_sender(f) : server_sender(f);
 
-	if (!frame || !came_before_end(f, sender, from_client))
+	if (!fill_from_proxy(f))
+		fill_from_ends(f);
+	if (!closing->frame || !came_before_end(f, closing->sender, closing->to_server)) {
+		*closing = (struct closing_story){ 0 };
 		return;
-	closing->frame = frame;
-	closing->sender = sender;
-	closing->code = code_of(frame);
-	closing->answered = f->close.from_client && f->close.from_server;
+	}
+	closing->code = code_of(closing->frame);
+	closing->answered = closing->answer != NULL;
 	closing->explains_end = closing->answered || f->end.leg < 0 ||
 				closing->sender == f->end.by || !f->closer.exiting ||
 				closing_needs_no_answer(closing);
