@@ -177,3 +177,80 @@ TEST(rules_goodbye, blames_the_protocol_in_trouble)
 		story_done(&st);
 	}
 }
+
+/* It says so on its way out, or because it was asked to stop; nothing was wrong in the client's frames. */
+TEST(rules_goodbye, blames_the_protocol_and_goes)
+{
+	static const struct {
+		uint32_t signal;
+		int exit_ms; /* 0: it lives on */
+		int status;
+		bool dying, illegal, followed;
+		const char *cause;
+		enum confidence confidence;
+	} rows[] = {
+		{ 0, 50, 1, false, false, true, "session.process_exited", CONFIDENCE_MEDIUM },
+		{ 0, 1000, 1, false, false, true, "session.process_exited", CONFIDENCE_MEDIUM },
+		{ 0, 1, 0, true, false, true, "session.process_exited", CONFIDENCE_MEDIUM },
+		{ SIGTERM, 50, 0, false, false, true, "session.service_restart", CONFIDENCE_HIGH },
+		{ SIGTERM, 1, 0, true, false, true, "session.service_restart", CONFIDENCE_HIGH },
+		{ SIGTERM, 0, 0, false, false, true, "session.service_restart", CONFIDENCE_MEDIUM },
+		/* it had nothing else to do */
+		{ 0, 50, 0, false, false, true, "session.protocol_error", CONFIDENCE_HIGH },
+		/* there was something to blame, or may have been, or it lived on for long */
+		{ 0, 50, 1, false, true, true, "session.protocol_error", CONFIDENCE_HIGH },
+		{ SIGTERM, 50, 0, false, true, true, "session.protocol_error", CONFIDENCE_HIGH },
+		{ 0, 50, 1, false, false, false, "session.protocol_error", CONFIDENCE_HIGH },
+		{ 0, 5000, 1, false, false, true, "session.protocol_error", CONFIDENCE_HIGH },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct story st;
+
+		test_note("row %zu", i);
+		story_begin(&st, STORY_DIRECT);
+		if (rows[i].signal)
+			story_signal(&st, STORY_SERVER_PID, rows[i].signal, 77, -100);
+		for (int leg = 0; leg < 2 && !rows[i].followed; leg++)
+			st.conns[leg]
+				.end->walk[conn_from_client(&st.conns[leg])]
+				.flags |= WST_WALK_LOST;
+		if (rows[i].illegal)
+			st.parts[1].frames.bad = (struct bad_frame){
+				.kind = WST_FRAME_ILLEGAL,
+				.direction = WST_IN,
+				.faults = WST_FAULT_RSV,
+				.header = { 0xc1, 0x80 },
+				.header_len = 2,
+				.ts_ns = STORY_END_NS - 30 * STORY_MS,
+			};
+		story_close_frame(&st, false, 1002, "IOException");
+		story_close_frame(&st, true, 1002, "");
+		if (rows[i].dying)
+			story_died(&st, STORY_SERVER_LEG, 0);
+		else
+			story_fin(&st, STORY_SERVER_LEG);
+		if (rows[i].exit_ms)
+			story_exit(&st, STORY_SERVER_PID, (uint32_t)rows[i].status << 8,
+				   rows[i].exit_ms);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)), rows[i].cause);
+		if (strcmp(rows[i].cause, "session.protocol_error"))
+			CHECK_EQ(st.v.confidence, rows[i].confidence);
+		CHECK(story_evidence(&st, "close_frame"));
+		story_done(&st);
+	}
+}
+
+/* Forked for this connection: it exits since that has ended. */
+TEST(rules_goodbye, process_of_one_connection_blames_the_protocol)
+{
+	struct story st;
+
+	story_begin(&st, STORY_DIRECT);
+	st.parts[1].owner.start_ns = st.conns[1].established_ns + STORY_MS;
+	story_close_frame(&st, false, 1002, "bad frame");
+	story_fin(&st, STORY_SERVER_LEG);
+	story_exit(&st, STORY_SERVER_PID, 1 << 8, 50);
+	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.protocol_error");
+	story_done(&st);
+}

@@ -45,6 +45,11 @@ struct closing_story {
 	bool answered; /* there is one */
 	bool to_server; /* the frame did not go to the client */
 	bool explains_end; /* nothing that happened to a process later is the cause */
+	/*
+	 * It blames the other side, in whose frames nothing was wrong, and its own process had just
+	 * been asked to end, or ended right after.
+	 */
+	bool excuse;
 };
 
 struct answer_story {
@@ -171,6 +176,8 @@ const struct process *facts_server_process(const struct facts *f);
  * it. NULL: a client's, or not known.
  */
 const struct conn *facts_closing_leg(const struct facts *f);
+/* The process of that socket; NULL: not known. */
+const struct process *facts_closing_process(const struct facts *f);
 /* The SIGSTOP that halted p before ts_ns, with no SIGCONT until then; NULL: it ran, or p is NULL. */
 const struct fatal_signal *facts_halt_signal(const struct process *p, uint64_t ts_ns);
 /*
@@ -178,8 +185,13 @@ const struct fatal_signal *facts_halt_signal(const struct process *p, uint64_t t
  * exited.
  */
 const struct fatal_signal *facts_stop_signal(const struct process *p, uint64_t ts_ns);
-/* What a process does so soon after the signal, it does because of it. */
+/* What a process does so soon after the signal, or before it ends, it does because of it. */
 #define FACTS_STOP_REACTION_NS 2000000000ull
+/*
+ * A process for each connection (socat, inetd) begins after the connection does, and ends because
+ * it has.
+ */
+bool facts_made_for_it(const struct facts *f, const struct wst_task *task);
 /*
  * Were all frames towards the server (to_server) or the client followed on some leg, up to the end?
  */

@@ -163,6 +163,14 @@ const struct conn *facts_closing_leg(const struct facts *f)
 	return f->closing.sender == BY_SERVER && conn_is_server_side(f->server) ? f->server : NULL;
 }
 
+const struct process *facts_closing_process(const struct facts *f)
+{
+	const struct conn *c = facts_closing_leg(f);
+
+	return c ? process_find(track_processes(f->track), c->owner->tgid, c->owner->start_ns) :
+		   NULL;
+}
+
 static enum initiator server_sender(const struct facts *f)
 {
 	return made_by_proxy(f) || injected_by_proxy(f) ? BY_PROXY : BY_SERVER;
@@ -247,13 +255,54 @@ static bool closing_needs_no_answer(const struct closing_story *closing)
 	       (closing->sender == BY_CLIENT && closing->code == CLOSE_GOING_AWAY);
 }
 
+static bool asked_to_stop_right_before(const struct facts *f, const struct process *p)
+{
+	const struct fatal_signal *stop = facts_stop_signal(p, f->closing.frame->ts_ns);
+
+	if (!stop && f->closer.process == p)
+		stop = f->closer.stop;
+	return stop && stop->ts_ns + FACTS_STOP_REACTION_NS >= f->closing.frame->ts_ns;
+}
+
+/* With status 0, and the socket closed before: it had nothing else to do. */
+static bool ended_right_after(const struct facts *f, const struct process *p)
+{
+	return p->exited && p->exit_ns <= f->closing.frame->ts_ns + FACTS_STOP_REACTION_NS &&
+	       (p->exit_code || (f->closer.exiting && f->closer.process == p)) &&
+	       !facts_made_for_it(f, facts_closing_leg(f)->owner);
+}
+
+/*
+ * Tomcat says 1002 of an I/O error, and of a connector that is shut down under it. An illegal frame
+ * would have been seen.
+ */
+static void find_excuse(struct facts *f)
+{
+	struct closing_story *closing = &f->closing;
+	const struct process *p;
+
+	if (closing->code != CLOSE_PROTOCOL_ERROR || facts_bad_frame(f, WST_FRAME_ILLEGAL, NULL) ||
+	    facts_bad_frame(f, WST_FRAME_HTTP_TEXT, NULL) || !facts_frames_followed(f, true) ||
+	    !facts_frames_followed(f, false))
+		return;
+	p = facts_closing_process(f);
+	if (!p)
+		return;
+	closing->excuse = asked_to_stop_right_before(f, p);
+	if (!closing->excuse && ended_right_after(f, p)) {
+		closing->excuse = true;
+		closing->explains_end = false;
+	}
+}
+
 /*
  * A proxy that ends a session writes its frame into one leg first, and may pass on to the other what
  * comes back: what it said itself is why.
  */
 static bool fill_from_proxy(struct facts *f)
 {
-	const struct conn *c = f->close.from_server && injected_by_proxy(f) ? leg_of_proxy(f) : NULL;
+	const struct conn *c = f->close.from_server && injected_by_proxy(f) ? leg_of_proxy(f) :
+									      NULL;
 	struct closing_story *closing = &f->closing;
 
 	if (!c)
@@ -294,6 +343,7 @@ static void fill_closing(struct facts *f)
 	closing->explains_end = closing->answered || f->end.leg < 0 ||
 				closing->sender == f->end.by || !f->closer.exiting ||
 				closing_needs_no_answer(closing);
+	find_excuse(f);
 }
 
 void facts_collect_closing(struct facts *f)

@@ -152,6 +152,18 @@ const struct fatal_signal *facts_stop_signal(const struct process *p, uint64_t t
 	return ts_ns - s->ts_ns <= PROCESS_STOP_GRACE_NS ? s : NULL;
 }
 
+bool facts_made_for_it(const struct facts *f, const struct wst_task *task)
+{
+	for (unsigned int i = 0; i < f->session->leg_count; i++) {
+		const struct conn *c = f->session->legs[i];
+
+		if (c->owner->tgid == task->tgid && conn_is_server_side(c) && c->established_ns &&
+		    c->owner->start_ns > c->established_ns)
+			return true;
+	}
+	return false;
+}
+
 const struct fatal_signal *facts_halt_signal(const struct process *p, uint64_t ts_ns)
 {
 	const struct fatal_signal *s = p ? &p->halt_signal : NULL;

@@ -114,7 +114,7 @@ static bool blames_in_trouble(const struct facts *f)
 
 	/* a code that may not be sent is an error in itself */
 	return close_code_is_legal(f->closing.code) &&
-	       ((f->closer.party == f->closing.sender && f->closer.stop) ||
+	       (f->closing.excuse || (f->closer.party == f->closing.sender && f->closer.stop) ||
 		facts_close_says(f, words));
 }
 

@@ -8,19 +8,10 @@
 /* So many sessions do not end at one moment by chance. */
 #define MANY 3
 
-/* Who says goodbye: the server or a proxy; NULL: a client, or not known. */
-static const struct process *sender_process(const struct facts *f)
-{
-	const struct conn *c = facts_closing_leg(f);
-
-	return c ? process_find(track_processes(f->track), c->owner->tgid, c->owner->start_ns) :
-		   NULL;
-}
-
 /* Did who said goodbye close as well? In a chain of proxies that may be another one. */
 static bool sender_closed(const struct facts *f)
 {
-	const struct process *p = sender_process(f);
+	const struct process *p = facts_closing_process(f);
 
 	return f->closer.party == f->closing.sender &&
 	       (f->session->hop_count < 3 || (p && f->closer.process == p));
@@ -28,7 +19,7 @@ static bool sender_closed(const struct facts *f)
 
 static bool has_exited(const struct facts *f)
 {
-	const struct process *p = sender_process(f);
+	const struct process *p = facts_closing_process(f);
 
 	return (p && p->exited) || (sender_closed(f) && f->closer.exited);
 }
@@ -36,15 +27,18 @@ static bool has_exited(const struct facts *f)
 static const struct fatal_signal *stop_of_sender(const struct facts *f)
 {
 	uint64_t ts_ns = f->closing.frame->ts_ns;
-	const struct fatal_signal *stop = facts_stop_signal(sender_process(f), ts_ns);
+	const struct fatal_signal *stop = facts_stop_signal(facts_closing_process(f), ts_ns);
 
-	return stop || !sender_closed(f) ? stop : facts_stop_signal(f->closer.process, ts_ns);
+	if (stop || !sender_closed(f))
+		return stop;
+	stop = facts_stop_signal(f->closer.process, ts_ns);
+	return stop || !f->closing.excuse ? stop : f->closer.stop;
 }
 
 /* Says goodbye since it was asked to stop, with whatever code. */
 static bool was_asked_to_stop(const struct facts *f)
 {
-	return close_code_is_benign(f->closing.code) && stop_of_sender(f);
+	return (close_code_is_benign(f->closing.code) || f->closing.excuse) && stop_of_sender(f);
 }
 
 /* The server's Close 1001 alone may also be a server that closes one session. */
@@ -58,13 +52,13 @@ static bool server_is_going(const struct facts *f)
 static bool stopped_listening(const struct facts *f, const struct fatal_signal *stop)
 {
 	const struct conn *c = facts_closing_leg(f);
-/* The first frame is the one that says why: not so where an answer does. */
 
 	return c && c->tuple_known &&
 	       listeners_stopped_ns(&track_groups(f->track)->listeners, c->tuple.netns,
 				    c->tuple.local_port) >= stop->ts_ns;
 }
 
+/* The first frame is the one that says why: not so where an answer does. */
 static bool is_burst(const struct facts *f)
 {
 	const struct conn *c = facts_closing_leg(f);
@@ -110,6 +104,9 @@ static bool ran_out_together(const struct facts *f)
 
 static enum confidence confidence_in_goodbye(const struct facts *f)
 {
+	/* That it blames the other side is no goodbye before it goes. */
+	if (f->closing.excuse && !has_exited(f))
+		return CONFIDENCE_MEDIUM;
 	if (f->closing.code == 1012 || surely_stops(f))
 		return CONFIDENCE_HIGH;
 	return says_goodbye_to_all(f) && !ran_out_together(f) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
@@ -118,7 +115,7 @@ static enum confidence confidence_in_goodbye(const struct facts *f)
 static enum confidence service_restart(const struct facts *f, struct evidence *ev)
 {
 	const struct closing_story *closing = &f->closing;
-	const struct process *p = sender_process(f);
+	const struct process *p = facts_closing_process(f);
 	const struct fatal_signal *stop;
 
 	if (!closing->frame || closing->sender == BY_CLIENT ||

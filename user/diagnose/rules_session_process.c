@@ -144,22 +144,6 @@ static const struct process *parent_of_worker(const struct facts *f)
 	return parent && strcmp(parent->comm, p->comm) == 0 ? parent : NULL;
 }
 
-/*
- * A process for each connection (socat, inetd) begins after the connection does, and ends because
- * it has: it is no worker.
- */
-static bool was_made_for_it(const struct facts *f)
-{
-	for (unsigned int i = 0; i < f->session->leg_count; i++) {
-		const struct conn *c = f->session->legs[i];
-
-		if (c->owner->tgid == f->closer.task->tgid && conn_is_server_side(c) &&
-		    c->established_ns && c->owner->start_ns > c->established_ns)
-			return true;
-	}
-	return false;
-}
-
 /* It closed its sessions itself, and had ended in order soon after. */
 static bool retired(const struct facts *f)
 {
@@ -167,7 +151,7 @@ static bool retired(const struct facts *f)
 
 	return closer->exited && !closer->exiting && !closer->exit_code && !f->closing.frame &&
 	       closer->exit_ns >= f->end.ts_ns &&
-	       closer->exit_ns - f->end.ts_ns <= WORKER_EXIT_NS && !was_made_for_it(f);
+	       closer->exit_ns - f->end.ts_ns <= WORKER_EXIT_NS && !facts_made_for_it(f, closer->task);
 }
 
 /* Asked by somebody else than the proxy itself, whose processes share a name: no reload does that. */
@@ -293,13 +277,23 @@ static enum confidence process_terminated(const struct facts *f, struct evidence
 	return CONFIDENCE_MEDIUM;
 }
 
+/* On its way out it said that the other side was to blame, and closed the socket. */
+static bool left_with_excuse(const struct facts *f)
+{
+	return f->closing.excuse && !f->closing.explains_end && f->closer.exited &&
+	       f->closer.process == facts_closing_process(f);
+}
+
 static enum confidence process_exited(const struct facts *f, struct evidence *ev)
 {
+	bool excused = left_with_excuse(f);
+
 	/* Status 0 may follow from the end of the session: it had nothing else to do. */
-	if (f->closer.died_of || !(died(f) || (ended_right_after(f) && f->closer.exit_code)))
+	if (f->closer.died_of ||
+	    !(died(f) || excused || (ended_right_after(f) && f->closer.exit_code)))
 		return CONFIDENCE_NONE;
 	add_story(ev, f);
-	return f->closer.exiting ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+	return f->closer.exiting && !excused ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
 static const struct rule rules[] = {
