@@ -2,6 +2,7 @@
 #include "platform/loop.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -141,6 +142,13 @@ int loop_wait(struct loop *l, int timeout_ms)
 		wakes |= (int)events[i].data.u32;
 	}
 	return wakes;
+}
+
+void loop_pause(const struct loop *l, int ms)
+{
+	struct pollfd signal = { .fd = l->signal_fd, .events = POLLIN };
+
+	poll(&signal, 1, ms);
 }
 
 int loop_signal_fd(const struct loop *l)

@@ -26,6 +26,8 @@ void loop_watch_hangup(struct loop *l, int fd);
 int loop_set_timer(struct loop *l, uint64_t at_ns);
 /* Waits for timeout_ms at most (-1: no limit). Returns enum loop_wake bits, or -errno. */
 int loop_wait(struct loop *l, int timeout_ms);
+/* Waits for that long whatever comes, except for a signal that ends the run. */
+void loop_pause(const struct loop *l, int ms);
 /* Readable when a signal that ends the run waits. */
 int loop_signal_fd(const struct loop *l);
 
