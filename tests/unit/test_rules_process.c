@@ -38,6 +38,51 @@ TEST(rules_process, left_over_a_signal)
 	}
 }
 
+/* Who is named as the sender, and what is said of the signal. */
+TEST(rules_process, says_which_signal_of_whom)
+{
+	static const struct {
+		uint32_t first, first_sender, last, last_sender;
+		const char *id, *summary, *fact;
+	} cases[] = {
+		/* caught, tidied up, and raised again: Node, Python, shells */
+		{ SIGTERM, 77, SIGTERM, STORY_SERVER_PID, "session.process_terminated",
+		  "was asked to stop by systemd (pid 77)", NULL },
+		{ SIGTERM, 77, SIGTERM, 78, "session.process_terminated",
+		  "was asked to stop by systemd (pid 78)", NULL },
+		{ 0, 0, SIGTERM, STORY_SERVER_PID, "session.process_terminated",
+		  "was asked to stop by itself", NULL },
+		/* no order to stop, but nobody handles it */
+		{ 0, 0, SIGUSR1, 77, "session.process_terminated",
+		  "was ended with SIGUSR1 by systemd (pid 77)", NULL },
+		{ SIGTERM, 77, SIGPIPE, STORY_SERVER_PID, "session.process_terminated",
+		  "was asked to stop by systemd (pid 77)", NULL },
+		{ 0, 0, SIGALRM, 0, "session.process_terminated",
+		  "was ended with SIGALRM by the kernel", NULL },
+		/* RLIMIT_CPU */
+		{ 0, 0, SIGKILL, 0, "session.process_killed",
+		  "was killed with SIGKILL by the kernel", "kernel_sent" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct story st;
+
+		test_note("case %zu", i);
+		story_begin(&st, STORY_DIRECT);
+		if (cases[i].first)
+			story_signal(&st, STORY_SERVER_PID, cases[i].first, cases[i].first_sender,
+				     -60);
+		story_signal(&st, STORY_SERVER_PID, cases[i].last, cases[i].last_sender, -50);
+		story_died(&st, STORY_SERVER_LEG, cases[i].last);
+		story_verdict(&st);
+		CHECK(strstr(st.v.summary, cases[i].summary));
+		CHECK(!story_evidence(&st, "sender_unknown"));
+		if (cases[i].fact)
+			CHECK(story_evidence(&st, cases[i].fact));
+		story_check_lost(&st, cases[i].id, BY_SERVER);
+	}
+}
+
 /* Java closes its sockets first: its exit may come when the line is out. */
 TEST(rules_process, closes_after_a_signal)
 {

@@ -68,7 +68,12 @@ static enum confidence process_killed(const struct facts *f, struct evidence *ev
 		return CONFIDENCE_HIGH;
 	if (p && p->kill_signal.signal && p->kill_signal.sender.tgid)
 		return CONFIDENCE_HIGH;
-	evidence_add(ev, "sender_unknown", 0, "who sent the SIGKILL was not seen");
+	if (p && p->kill_signal.signal)
+		evidence_add(
+			ev, "kernel_sent", 0,
+			"no process sent the SIGKILL: the kernel does so itself when the limit of CPU time is used up (RLIMIT_CPU), or when process 1 of a container has ended");
+	else
+		evidence_add(ev, "sender_unknown", 0, "who sent the SIGKILL was not seen");
 	return CONFIDENCE_MEDIUM;
 }
 
@@ -273,7 +278,8 @@ static enum confidence process_terminated(const struct facts *f, struct evidence
 		return (closer->exited && closer->stop->signal != SIGQUIT) || stopped_at_once(f) ?
 			       CONFIDENCE_HIGH :
 			       CONFIDENCE_MEDIUM;
-	evidence_add(ev, "sender_unknown", 0, "who sent the signal was not seen");
+	if (!closer->process || closer->process->last_signal.signal != closer->died_of)
+		evidence_add(ev, "sender_unknown", 0, "who sent the signal was not seen");
 	return CONFIDENCE_MEDIUM;
 }
 
@@ -401,11 +407,12 @@ static const struct rule rules[] = {
 		.strategy = STRATEGY_IMMEDIATE_RETRY,
 		.at = AT_SESSION,
 		.flags = RULE_NEEDS_FRAMES | RULE_ENDS_PROCESS,
-		.summary = "{who} was asked to stop{by} and dropped the connection without a Close frame",
+		.summary = "{who} {asked}{by} and dropped the connection without a Close frame",
 		.user_message = "The chat {party} was stopped or updated. Please try again in a moment.",
 		.steps = {
 			"On SIGTERM send Close 1001 or 1012 to every client before exiting; net/http's Server.Shutdown and Node's server.close() do not do that for WebSocket connections.",
 			"A deployment, `docker stop` or systemd sends SIGTERM: the evidence names the sender.",
+			"If it was another signal: SIGHUP, SIGUSR1 and SIGUSR2 tell programs to reload or to open their logs again (logrotate sends them), and end those that have no handler for them; SIGALRM, SIGPIPE and SIGXCPU come of its own timers, writes and limits.",
 		},
 	},
 	{

@@ -147,22 +147,46 @@ static void fill_signal(char dst[WORD_BYTES], const struct facts *f)
 	snprintf(dst, WORD_BYTES, "%s", name_of_signal(f->closer.died_of));
 }
 
-/* " by systemd (pid 1, its parent)": who sent the signal that ended the process, or began to. */
-static void fill_by(char dst[WORD_BYTES], const struct facts *f)
+/*
+ * The signal that ended the process, or began to; NULL: none was seen. Who catches SIGTERM to tidy up
+ * sends it to itself again (Node, Python): then it counts who sent the first one.
+ */
+static const struct fatal_signal *ending_signal(const struct facts *f)
 {
 	const struct process *p = f->closer.process;
-	const struct fatal_signal *s = f->closer.stop;
-	char sender[64];
+	const struct fatal_signal *stop = f->closer.stop;
 
 	if (p && f->closer.died_of == SIGKILL)
-		s = &p->kill_signal;
-	else if (p && f->closer.died_of && p->last_signal.signal == f->closer.died_of)
-		s = &p->last_signal;
+		return p->kill_signal.signal ? &p->kill_signal : NULL;
+	if (p && f->closer.died_of && p->last_signal.signal == f->closer.died_of &&
+	    !(stop && p->last_signal.sender.tgid == p->tgid))
+		return &p->last_signal;
+	return stop;
+}
+
+/* " by systemd (pid 1, its parent)" */
+static void fill_by(char dst[WORD_BYTES], const struct facts *f)
+{
+	const struct fatal_signal *s = ending_signal(f);
+	char sender[64];
+
 	dst[0] = '\0';
-	if (!s || !s->signal)
+	if (!s)
 		return;
 	evidence_sender(sender, sizeof(sender), s, f->closer.task);
 	snprintf(dst, WORD_BYTES, " by %s", sender);
+}
+
+/* Other signals than those that ask a process to stop end it because it has no handler for them. */
+static void fill_asked(char dst[WORD_BYTES], const struct facts *f)
+{
+	const struct fatal_signal *s = ending_signal(f);
+	uint32_t signal = s ? s->signal : f->closer.died_of;
+
+	if (!signal || process_signal_stops(signal))
+		snprintf(dst, WORD_BYTES, "was asked to stop");
+	else
+		snprintf(dst, WORD_BYTES, "was ended with %s", name_of_signal(signal));
 }
 
 static void fill_answered(char dst[WORD_BYTES], const struct facts *f)
@@ -221,6 +245,7 @@ static const struct word words[] = {
 	{ "other", "other side", fill_other },
 	{ "waited", "the whole ping timeout", fill_waited },
 	{ "unanswered", "received the pings but did not answer", fill_unanswered },
+	{ "asked", "was asked to stop", fill_asked },
 	{ "by", "", fill_by },
 	{ "signal", "SIGKILL", fill_signal },
 	{ "answered", "some time", fill_answered },
