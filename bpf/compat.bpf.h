@@ -37,22 +37,29 @@ static __always_inline u32 compat_victim_tgid(u64 *ctx)
 	return BPF_CORE_READ(task, tgid);
 }
 
-/*
- * The TCP socket of a file, or NULL. bpf_sock_from_file() came with 5.11; before, nothing but
- * sockets has an inode of this kind and a struct socket that points back to the file.
- */
+/* The TCP socket of a file, or NULL. bpf_sock_from_file() came with 5.11. */
 static __always_inline struct sock *compat_file_sock(struct file *file)
 {
 	struct socket *socket;
 
-	if (targ_sock_helpers) {
-		socket = bpf_sock_from_file(file);
-		return socket ? socket->sk : NULL;
-	}
-	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
-		return NULL;
-	socket = BPF_CORE_READ(file, private_data);
-	return socket && BPF_CORE_READ(socket, file) == file ? BPF_CORE_READ(socket, sk) : NULL;
+	if (!targ_sock_helpers)
+		return file_sock(file);
+	socket = bpf_sock_from_file(file);
+	return socket ? socket->sk : NULL;
+}
+
+/*
+ * Whether this descriptor is the only one of its file, so that the file goes with it. "fs: port files
+ * to file_ref" (6.13) counts from 0 on.
+ */
+static __always_inline bool compat_file_is_held_once(struct file *file)
+{
+	struct file___with_ref *with_ref = (void *)file;
+	struct file___with_count *with_count = (void *)file;
+
+	if (bpf_core_field_exists(with_ref->f_ref))
+		return BPF_CORE_READ(with_ref, f_ref.refcnt.counter) == 0;
+	return BPF_CORE_READ(with_count, f_count.counter) == 1;
 }
 
 /*

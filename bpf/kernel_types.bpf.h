@@ -62,6 +62,14 @@ typedef struct {
 	int owned;
 } socket_lock_t;
 
+struct upid {
+	int nr;
+};
+
+struct pid {
+	struct upid numbers[1]; /* [0]: in the first pid namespace */
+};
+
 struct socket;
 
 struct sock {
@@ -74,7 +82,16 @@ struct sock {
 	int sk_err_soft;
 	u32 sk_ack_backlog;
 	u32 sk_max_ack_backlog;
+	u8 sk_shutdown;
+	struct pid *sk_peer_pid;
 	struct socket *sk_socket;
+};
+
+struct unix_address;
+
+struct unix_sock {
+	struct sock sk;
+	struct unix_address *addr;
 };
 
 struct inet_sock {
@@ -139,6 +156,18 @@ struct signal_struct {
 	atomic_t live;
 };
 
+struct file;
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+	unsigned long *open_fds;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
 struct task_struct {
 	unsigned int flags;
 	int pid;
@@ -149,6 +178,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	struct task_struct *real_parent;
 	struct signal_struct *signal;
+	struct files_struct *files;
 	struct css_set *cgroups;
 };
 
@@ -163,6 +193,19 @@ struct inode {
 struct file {
 	struct inode *f_inode;
 	void *private_data;
+};
+
+/* Since 6.13, and before; flavours of struct file. */
+typedef struct {
+	atomic64_t refcnt;
+} file_ref_t;
+
+struct file___with_ref {
+	file_ref_t f_ref;
+};
+
+struct file___with_count {
+	atomic64_t f_count;
 };
 
 struct socket {
@@ -200,6 +243,8 @@ enum {
 #define S_IFMT 00170000 /* include/uapi/linux/stat.h */
 #define S_IFSOCK 0140000
 #define SOCK_STREAM 1
+#define SHUTDOWN_MASK 3 /* include/net/sock.h: both directions */
+#define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6

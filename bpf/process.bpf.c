@@ -5,6 +5,7 @@
  */
 #include "sock.bpf.h"
 #include "compat.bpf.h"
+#include "unix_peers.bpf.h"
 
 #define SEND_SIG_PRIV \
 	1 /* include/linux/sched/signal.h: info of a signal that the kernel itself sends */
@@ -19,12 +20,34 @@
 	((1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 |        \
 	  1u << 9 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 15 | 1u << 24 | \
 	  1u << 25 | 1u << 31))
+/*
+ * HUP INT QUIT ABRT KILL TERM STOP: those that are sent to end or halt a process. Others come in great
+ * numbers to some (USR1 in PostgreSQL, SEGV in Java).
+ */
+#define STOPPING_SIGNALS (1u << 1 | 1u << 2 | 1u << 3 | 1u << 6 | 1u << 9 | 1u << 15 | 1u << 19)
 /* CONT STOP: in between a process does nothing, which others take for a silence */
 #define HALTING_SIGNALS (1u << 18 | 1u << 19)
 
 static __always_inline bool owns_followed(u32 tgid)
 {
 	return bpf_map_lookup_elem(&owners, &tgid) != NULL;
+}
+
+/* Backends behind Unix sockets are not known before that. */
+static __always_inline bool serves_followed(u64 *ctx, struct task_struct *target, u32 signal)
+{
+	struct wst_task task = {};
+	u64 address = 0;
+
+	if (!(STOPPING_SIGNALS & (1u << signal)))
+		return false;
+	/* a typed pointer is not passed to a global function as a number */
+	bpf_probe_read_kernel(&address, sizeof(address), &ctx[2]);
+	if (!tell_unix_peers(UNIX_AT_SIGNAL, address))
+		return false;
+	task_record(target, &task);
+	follow_owner(&task);
+	return true;
 }
 
 /*
@@ -39,7 +62,9 @@ int handle_sched_process_exit(u64 *ctx)
 	struct wst_exit_event *event;
 
 	/* the last thread */
-	if (!owns_followed(tgid) || BPF_CORE_READ(task, signal, live.counter))
+	if (BPF_CORE_READ(task, signal, live.counter) || BPF_CORE_READ(task, flags) & PF_KTHREAD)
+		return 0;
+	if (!tell_unix_peers(UNIX_AT_EXIT, (u64)current_task()) && !owns_followed(tgid))
 		return 0;
 	event = reserve_event(WST_EV_EXIT, sizeof(*event), 0, tgid);
 	if (!event)
@@ -72,7 +97,7 @@ int handle_signal_generate(u64 *ctx)
 	if (signal > 31 || !((FATAL_SIGNALS | HALTING_SIGNALS) & (1u << signal)))
 		return 0;
 	tgid = BPF_CORE_READ(target, tgid);
-	if (!owns_followed(tgid))
+	if (!serves_followed(ctx, target, signal) && !owns_followed(tgid))
 		return 0;
 	event = reserve_event(WST_EV_SIGNAL, sizeof(*event), 0, tgid);
 	if (!event)

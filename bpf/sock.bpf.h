@@ -103,6 +103,20 @@ static __always_inline bool sock_in_process(const struct sock *sk)
 	return !(BPF_CORE_READ(current_task(), flags) & PF_KTHREAD);
 }
 
+/*
+ * The socket of a file that is no more than an address, or NULL: nothing but sockets has an inode of
+ * this kind and a struct socket that points back to the file.
+ */
+static __always_inline struct sock *file_sock(struct file *file)
+{
+	struct socket *socket;
+
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	return socket && BPF_CORE_READ(socket, file) == file ? BPF_CORE_READ(socket, sk) : NULL;
+}
+
 static __always_inline void follow_owner(const struct wst_task *owner)
 {
 	u32 tgid = owner->tgid;

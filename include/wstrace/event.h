@@ -42,6 +42,11 @@ enum wst_event_type {
 	 * accepted right before it connected: a proxy that ends TLS, likely for that connection
 	 */
 	WST_EV_FRONT = 15,
+	/*
+	 * a process that ends, or is sent a signal that may end or halt it, serves Unix-socket
+	 * connections that the owner of followed sockets had opened: it is a backend behind that proxy
+	 */
+	WST_EV_UNIX = 16,
 	/* made by user space, so that a recording holds all that a verdict needs */
 	WST_EV_HOST = 32, /* host name, clock offset, version: the first record */
 	/* what /proc said of a process: cgroup path, descriptors in use and allowed */
@@ -368,6 +373,22 @@ struct wst_front_event {
 	__u64 read_ns; /* when it was read last before the process connected */
 };
 
+enum wst_unix_flag {
+	/* the process is ending: these are what it leaves open. Clear: a signal was sent to it */
+	WST_UNIX_EXITING = 1 << 0,
+	WST_UNIX_MORE = 1 << 1, /* it has more descriptors than were looked at */
+};
+
+struct wst_unix_event {
+	struct wst_event h; /* tgid of the process */
+	struct wst_task task; /* the process, which had accepted them or was given them */
+	__u64 peer_start_ns; /* of the process that had connected (SO_PEERCRED) */
+	__u32 peer_tgid;
+	__u32 connections; /* between the two; those of records of one ts_ns add up */
+	__u32 flags; /* enum wst_unix_flag */
+	__u32 pad;
+};
+
 enum wst_listen_flag {
 	WST_LISTEN_STOPPED = 1 << 0, /* the socket was closed; clear: it listens */
 };
@@ -457,6 +478,7 @@ WST_ASSERT_SIZE(wst_oom_event, 40);
 WST_ASSERT_SIZE(wst_drop_event, 72);
 WST_ASSERT_SIZE(wst_backlog_event, 112);
 WST_ASSERT_SIZE(wst_front_event, 88);
+WST_ASSERT_SIZE(wst_unix_event, 88);
 WST_ASSERT_SIZE(wst_listen_event, 112);
 WST_ASSERT_SIZE(wst_host_event, 104);
 WST_ASSERT_SIZE(wst_process_event, 312);

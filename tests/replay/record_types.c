@@ -95,6 +95,12 @@ static const struct word frame_faults[] = {
 
 static const struct word listen_flags[] = { { "STOPPED", WST_LISTEN_STOPPED }, { 0 } };
 
+static const struct word unix_flags[] = {
+	{ "EXITING", WST_UNIX_EXITING },
+	{ "MORE", WST_UNIX_MORE },
+	{ 0 },
+};
+
 static const struct word state_flags[] = {
 	{ "BY_PROCESS", WST_STATE_BY_PROCESS },
 	{ "EXITING", WST_STATE_EXITING },
@@ -325,6 +331,16 @@ static const struct field listen_fields[] = {
 	END,
 };
 
+static const struct field unix_fields[] = {
+	STRUCT(wst_unix_event, task, "task", task_fields),
+	TIME(wst_unix_event, peer_start_ns),
+	NUMBER(wst_unix_event, peer_tgid),
+	NUMBER(wst_unix_event, connections),
+	FLAGS(wst_unix_event, flags, unix_flags),
+	PAD(wst_unix_event, pad),
+	END,
+};
+
 static const struct field front_fields[] = {
 	NUMBER(wst_front_event, front_cookie),
 	STRUCT(wst_front_event, tuple, "tuple", tuple_fields),
@@ -376,6 +392,7 @@ const struct record_type record_types[] = {
 	{ "drop", WST_EV_DROP, sizeof(struct wst_drop_event), drop_fields },
 	{ "backlog", WST_EV_BACKLOG, sizeof(struct wst_backlog_event), backlog_fields },
 	{ "listen", WST_EV_LISTEN, sizeof(struct wst_listen_event), listen_fields },
+	{ "unix", WST_EV_UNIX, sizeof(struct wst_unix_event), unix_fields },
 	{ "front", WST_EV_FRONT, sizeof(struct wst_front_event), front_fields },
 	{ "host", WST_EV_HOST, sizeof(struct wst_host_event), host_fields },
 	{ "process", WST_EV_PROCESS, sizeof(struct wst_process_event), process_fields },

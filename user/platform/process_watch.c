@@ -69,6 +69,10 @@ static const struct wst_task *owner_of(const struct wst_event *record, size_t le
 		return len < sizeof(struct wst_listen_event) ?
 			       NULL :
 			       &((const struct wst_listen_event *)record)->task;
+	case WST_EV_UNIX:
+		return len < sizeof(struct wst_unix_event) ?
+			       NULL :
+			       &((const struct wst_unix_event *)record)->task;
 	case WST_EV_BACKLOG:
 		return len < sizeof(struct wst_backlog_event) ?
 			       NULL :

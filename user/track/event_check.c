@@ -21,6 +21,7 @@ size_t event_size(uint16_t type)
 		[WST_EV_BACKLOG] = sizeof(struct wst_backlog_event),
 		[WST_EV_CLOSING] = sizeof(struct wst_end_event),
 		[WST_EV_LISTEN] = sizeof(struct wst_listen_event),
+		[WST_EV_UNIX] = sizeof(struct wst_unix_event),
 		[WST_EV_FRONT] = sizeof(struct wst_front_event),
 		[WST_EV_HOST] = sizeof(struct wst_host_event),
 		[WST_EV_PROCESS] = sizeof(struct wst_process_event),
