@@ -454,6 +454,21 @@ struct wst_front_event *ev_front(struct events *e, const struct side *behind,
 	return f;
 }
 
+struct wst_unix_event *ev_unix(struct events *e, uint32_t tgid, const char *comm,
+			       const struct wst_task *proxy, uint32_t connections)
+{
+	struct wst_unix_event *u = events_add(e, WST_EV_UNIX, sizeof(*u), 0, tgid);
+
+	u->task.tgid = u->task.pid = tgid;
+	u->task.start_ns = EVENTS_START_NS - 60 * 1000000000ull;
+	put_text(u->task.comm, sizeof(u->task.comm), comm);
+	u->peer_tgid = proxy->tgid;
+	u->peer_start_ns = proxy->start_ns;
+	u->connections = connections;
+	u->flags = WST_UNIX_EXITING;
+	return u;
+}
+
 struct wst_event *ev_tick(struct events *e)
 {
 	return events_add(e, WST_EV_TICK, sizeof(struct wst_event), 0, 0);

@@ -101,6 +101,9 @@ struct wst_listen_event *ev_listen(struct events *e, const struct side *listener
 /* The TLS socket for which the owner of behind connected. */
 struct wst_front_event *ev_front(struct events *e, const struct side *behind,
 				 const struct side *front);
+/* A process that serves Unix-socket connections of the owner of proxy. */
+struct wst_unix_event *ev_unix(struct events *e, uint32_t tgid, const char *comm,
+			       const struct wst_task *proxy, uint32_t connections);
 struct wst_event *ev_tick(struct events *e);
 struct wst_event *ev_gone(struct events *e, const struct side *s);
 

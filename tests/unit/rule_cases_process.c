@@ -151,6 +151,43 @@ static void worker_retires_blur(struct story *st)
 	story_exit(st, 299, 0, 6);
 }
 
+/* So late that the proxy may have had a reason of its own. */
+static void unix_blur(struct story *st)
+{
+	st->conns[STORY_PROXY_IN].end->fin_out_ns += 700 * STORY_MS;
+	st->conns[STORY_PROXY_IN].end->closed_ns += 700 * STORY_MS;
+	st->conns[STORY_CLIENT_LEG].end->fin_in_ns += 700 * STORY_MS;
+	st->conns[STORY_CLIENT_LEG].end->closed_ns += 700 * STORY_MS;
+}
+
+static void unix_oom(struct story *st)
+{
+	story_oom(st, STORY_UNIX_PID);
+	story_unix_died(st, SIGKILL);
+}
+
+static void unix_killed(struct story *st)
+{
+	story_signal(st, STORY_UNIX_PID, SIGKILL, 77, -3);
+	story_unix_died(st, SIGKILL);
+}
+
+static void unix_crashed(struct story *st)
+{
+	story_unix_died(st, SIGSEGV | 0x80);
+}
+
+static void unix_terminated(struct story *st)
+{
+	story_signal(st, STORY_UNIX_PID, SIGTERM, 1, -3);
+	story_unix_died(st, SIGTERM);
+}
+
+static void unix_exited(struct story *st)
+{
+	story_unix_died(st, 3 << 8);
+}
+
 static const struct rule_case cases[] = {
 	{ "session.container_stopped", CONFIDENCE_HIGH, STORY_DIRECT, container, container_blur },
 	{ "session.proxy_exited", CONFIDENCE_HIGH, STORY_PROXIED, proxy_dies, proxy_dies_blur },
@@ -162,6 +199,11 @@ static const struct rule_case cases[] = {
 	{ "session.process_crashed", CONFIDENCE_HIGH, STORY_DIRECT, crashed, crashed_blur },
 	{ "session.process_terminated", CONFIDENCE_HIGH, STORY_DIRECT, terminated, terminated_blur },
 	{ "session.process_exited", CONFIDENCE_HIGH, STORY_DIRECT, exited, exited_blur },
+	{ "session.process_oom_killed", CONFIDENCE_HIGH, STORY_UNIX, unix_oom, unix_blur },
+	{ "session.process_killed", CONFIDENCE_HIGH, STORY_UNIX, unix_killed, unix_blur },
+	{ "session.process_crashed", CONFIDENCE_HIGH, STORY_UNIX, unix_crashed, unix_blur },
+	{ "session.process_terminated", CONFIDENCE_HIGH, STORY_UNIX, unix_terminated, unix_blur },
+	{ "session.process_exited", CONFIDENCE_HIGH, STORY_UNIX, unix_exited, unix_blur },
 };
 
 const struct rule_cases rule_cases_process = { cases, sizeof(cases) / sizeof(cases[0]) };

@@ -29,6 +29,7 @@ struct plan {
 static const struct plan direct[] = { { &client, 0, false }, { &server, 0, true } };
 static const struct plan server_only[] = { { &server, 0, true } };
 static const struct plan client_only[] = { { &client, 0, false } };
+static const struct plan over_unix[] = { { &client, 0, false }, { &proxy, 0, true } };
 static const struct plan proxied[] = {
 	{ &client, 0, false },
 	{ &proxy, 0, true },
@@ -154,6 +155,7 @@ void story_begin(struct story *st, enum story_shape shape)
 		[STORY_CLIENT_ONLY] = { client_only, 1 },
 		[STORY_PROXIED] = { proxied, 4 },
 		[STORY_CHAIN] = { chain, 6 },
+		[STORY_UNIX] = { over_unix, 2 },
 		[STORY_PROXY_ONLY] = { proxied + 1, 2 },
 	};
 	static const struct track_config config;
@@ -362,6 +364,24 @@ void story_exit(struct story *st, uint32_t tgid, uint32_t wait_status, int at_ms
 
 	ev_exit(e, tgid, wait_status)->h.ts_ns = relative_ns(at_ms);
 	apply_all(st, e);
+}
+
+void story_unix(struct story *st, uint32_t tgid, uint32_t connections, bool exiting, int at_ms)
+{
+	struct events *e = events_new();
+	struct wst_task nginx = task_of(&proxy);
+	struct wst_unix_event *u = ev_unix(e, tgid, "chat-server", &nginx, connections);
+
+	u->h.ts_ns = relative_ns(at_ms);
+	u->flags = exiting ? WST_UNIX_EXITING : 0;
+	apply_all(st, e);
+}
+
+void story_unix_died(struct story *st, uint32_t wait_status)
+{
+	story_unix(st, STORY_UNIX_PID, 1, true, -2);
+	story_exit(st, STORY_UNIX_PID, wait_status, -2);
+	story_fin(st, STORY_PROXY_IN);
 }
 
 void story_oom(struct story *st, uint32_t tgid)

@@ -25,6 +25,7 @@
 #define STORY_SERVER_PID 200
 #define STORY_PROXY_PID 300
 #define STORY_INNER_PROXY_PID 310
+#define STORY_UNIX_PID 400
 
 /* Values that the running kernel is said to have for its reasons. */
 enum story_reason {
@@ -40,6 +41,7 @@ enum story_shape {
 	STORY_CLIENT_ONLY, /* the server is elsewhere */
 	STORY_PROXIED, /* client, proxy's two, server */
 	STORY_CHAIN, /* client, two of one proxy, two of another one, server */
+	STORY_UNIX, /* client, proxy; the server, STORY_UNIX_PID, is behind a Unix socket of the proxy */
 	STORY_PROXY_ONLY, /* only the proxy's two: client and server are elsewhere */
 };
 
@@ -103,6 +105,13 @@ void story_signal(struct story *st, uint32_t tgid, uint32_t signal, uint32_t sen
 void story_fault(struct story *st, uint32_t tgid, uint32_t signal, int at_ms);
 void story_exit(struct story *st, uint32_t tgid, uint32_t wait_status, int at_ms);
 void story_oom(struct story *st, uint32_t tgid);
+/*
+ * That process, of STORY_UNIX, had so many connections of the proxy when it was about to exit
+ * (exiting), or was sent a signal.
+ */
+void story_unix(struct story *st, uint32_t tgid, uint32_t connections, bool exiting, int at_ms);
+/* The proxy closed its client when that process had died with one connection of it. */
+void story_unix_died(struct story *st, uint32_t wait_status);
 void story_process(struct story *st, uint32_t tgid, uint32_t fds_used, uint32_t fds_limit,
 		   const char *cgroup);
 

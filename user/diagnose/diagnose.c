@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "diagnose/catalogue.h"
+#include "diagnose/close_code.h"
 #include "diagnose/evidence.h"
 #include "diagnose/format.h"
 #include "diagnose/observe.h"
@@ -117,6 +118,27 @@ static void cap_for_holder(struct verdict *v, const struct facts *f)
 		     f->closer.holder->tgid, died_of);
 	cap(v);
 	add_alternative(v, cause_of_death(died_of));
+}
+
+/*
+ * That the proxy ended the session because of its backend is likely, and no more, unless the backend
+ * had just ended with as many connections of the proxy as there are sessions that it closed then.
+ */
+static void cap_for_backend(struct verdict *v, const struct facts *f)
+{
+	const struct backend_story *b = &f->backend;
+	char count[FORMAT_COUNT];
+
+	if (!b->proxy || b->sure ||
+	    (v->rule->flags & RULE_QUOTES && f->closing.code != CLOSE_GOING_AWAY))
+		return;
+	if (b->holding->closed > b->holding->connections)
+		evidence_add(&v->evidence, "more_sessions", 0,
+			     "%.*s closed %s since, more than it had connections to that process",
+			     WST_COMM_LEN, b->proxy->comm,
+			     format_count(count, b->holding->closed, "session"));
+	cap(v);
+	add_alternative(v, "session.closed_without_close_frame");
 }
 
 static bool any_leg(const struct facts *f, uint32_t open_flag, uint32_t tcp_flag)
@@ -263,6 +285,7 @@ void diagnose_session(const struct session *s, struct track *t, struct verdict *
 	cap_for_lost_end(ret, s);
 	cap_for_missed_state(ret, s);
 	cap_for_holder(ret, &facts);
+	cap_for_backend(ret, &facts);
 	cap_for_frames(ret, &facts);
 	cap_for_front(ret, &facts);
 	cap_for_kernel(ret, &facts);

@@ -78,10 +78,15 @@ void evidence_end(struct evidence *ev, const struct facts *f)
 			WST_COMM_LEN, f->closer.holder->comm, f->closer.holder->tgid,
 			how_sentence(f->end.how),
 			format_duration(later, f->end.ts_ns - f->closer.exit_ns));
+	else if (f->backend.proxy)
+		evidence_add(ev, "tcp_end", f->end.ts_ns, "%.*s (pid %u) %s", WST_COMM_LEN,
+			     f->backend.proxy->comm, f->backend.proxy->tgid,
+			     how_sentence(f->end.how));
 	else
 		evidence_add(ev, "tcp_end", f->end.ts_ns, "%s %s%s", facts_name_ender(who, f),
 			     how_sentence(f->end.how),
 			     f->closer.exiting ? ", because the process was ending" : "");
+	evidence_backend(ev, f);
 	if (f->end.forged)
 		evidence_add(ev, "not_sent_by_peer", 0,
 			     "the socket at the other end, on this host, did not send it");

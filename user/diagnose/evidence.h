@@ -45,6 +45,11 @@ void evidence_idle(struct evidence *ev, const struct facts *f);
  * socket, TLS or another protocol comes out as its own. False: it is not.
  */
 bool evidence_other_side(struct evidence *ev, const struct facts *f);
+/*
+ * The closer had connections over Unix sockets to a process that ended, or was told to, right before.
+ * False: it had not.
+ */
+bool evidence_backend(struct evidence *ev, const struct facts *f);
 /* Sessions that the closer closed at that moment; nothing if there was one only, or b is NULL. */
 void evidence_burst(struct evidence *ev, const struct burst *b);
 void evidence_pattern(struct evidence *ev, const struct pattern *p);

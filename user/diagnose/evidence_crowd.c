@@ -35,9 +35,20 @@ static void add_halt(struct evidence *ev, const struct facts *f)
 {
 	const struct process *p = facts_server_process(f);
 	const struct fatal_signal *halt = facts_halt_signal(p, f->end.ts_ns);
+	const struct unix_backend *behind;
+	char count[FORMAT_COUNT];
 
 	if (halt)
 		evidence_signal(ev, halt, f->server->owner);
+	behind = facts_halted_backend(f, &halt);
+	if (!behind)
+		return;
+	evidence_signal(ev, halt, &behind->task);
+	evidence_add(ev, "unix_socket", behind->at_signal.ts_ns,
+		     "%.*s (pid %u), halted, has %s of %.*s (pid %u) on Unix sockets", WST_COMM_LEN,
+		     behind->task.comm, behind->task.tgid,
+		     format_count(count, behind->at_signal.connections, "connection"), WST_COMM_LEN,
+		     f->server->owner->comm, f->server->owner->tgid);
 }
 
 void evidence_idle(struct evidence *ev, const struct facts *f)
@@ -69,6 +80,27 @@ bool evidence_other_side(struct evidence *ev, const struct facts *f)
 		ev, "other_side_unseen", 0,
 		"%s is a proxy, and where it passes this on to was not seen (a Unix socket is not followed): the end may have come from there",
 		f->closer.task->comm);
+	return true;
+}
+
+bool evidence_backend(struct evidence *ev, const struct facts *f)
+{
+	const struct backend_story *b = &f->backend;
+	const struct wst_task *proxy = b->proxy ? b->proxy : f->closer.task;
+	char count[FORMAT_COUNT], time[FORMAT_DURATION], others[64] = "";
+
+	if (!b->backend)
+		return false;
+	if (b->others)
+		snprintf(others, sizeof(others), "; %u more like it did so", b->others);
+	evidence_add(
+		ev, "unix_socket", b->holding->ts_ns,
+		"%.*s (pid %u) had %s of %.*s (pid %u) on Unix sockets when it %s, %s before that%s",
+		WST_COMM_LEN, b->backend->task.comm, b->backend->task.tgid,
+		format_count(count, b->holding->connections, "connection"), WST_COMM_LEN,
+		proxy->comm, proxy->tgid,
+		b->holding == &b->backend->at_exit ? "ended" : "was sent a signal",
+		format_duration(time, f->end.ts_ns - b->holding->ts_ns), others);
 	return true;
 }
 

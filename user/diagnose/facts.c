@@ -31,6 +31,7 @@ void facts_collect(struct facts *ret, const struct session *s, struct track *tra
 	ret->server = server ? server : &no_conn;
 	facts_collect_end(ret);
 	facts_collect_closer(ret);
+	facts_collect_backend(ret);
 	facts_collect_answer(ret);
 	facts_collect_closing(ret);
 	facts_collect_path(ret);
@@ -153,9 +154,13 @@ const char *facts_name_ender(char dst[FACTS_NAME_BYTES], const struct facts *f)
 {
 	if (f->end.leg >= 0 && (f->end.outside || f->end.forged))
 		return name_far(dst, f->session, (unsigned int)f->end.leg);
-	if (f->closer.task)
+	if (!f->closer.task)
+		return facts_name(dst, f->session, f->end.by, NULL);
+	if (!f->backend.proxy)
 		return facts_name(dst, f->session, f->closer.party, f->closer.task);
-	return facts_name(dst, f->session, f->end.by, NULL);
+	snprintf(dst, FACTS_NAME_BYTES, "backend %.*s (pid %u)", WST_COMM_LEN, f->closer.task->comm,
+		 f->closer.task->tgid);
+	return dst;
 }
 
 const char *facts_name_answerer(char dst[FACTS_NAME_BYTES], const struct facts *f)

@@ -36,6 +36,22 @@ struct closer_story {
 	const struct fatal_signal *stop; /* it was asked to stop shortly before; NULL: it was not */
 };
 
+struct unix_backend;
+struct unix_holding;
+
+/*
+ * The closer has no other socket in the session, and connections over Unix sockets to a process that
+ * had ended, or had been told to, right before: it passed that on.
+ */
+struct backend_story {
+	const struct unix_backend *backend; /* NULL: none */
+	const struct unix_holding *holding; /* at its end, or at the signal */
+	/* It is the closer in the end: its proxy, known for one, only passed it on. NULL: it is not. */
+	const struct wst_task *proxy;
+	unsigned int others; /* that ended at the same time, with connections of the same proxy */
+	bool sure; /* no other process, and no other reason of the proxy, fits */
+};
+
 /* The Close frame that says why. */
 struct closing_story {
 	const struct close_frame *frame; /* NULL: none that came before the end */
@@ -140,6 +156,7 @@ struct facts {
 	const struct conn *client, *server;
 	struct end_story end;
 	struct closer_story closer;
+	struct backend_story backend;
 	struct close_view close;
 	struct closing_story closing;
 	struct answer_story answer;
@@ -185,6 +202,12 @@ const struct fatal_signal *facts_halt_signal(const struct process *p, uint64_t t
  * exited.
  */
 const struct fatal_signal *facts_stop_signal(const struct process *p, uint64_t ts_ns);
+/*
+ * A halted process that serves the server's socket by way of a Unix socket: one that was sent SIGSTOP
+ * while it had connections of its owner; NULL: none is known.
+ */
+const struct unix_backend *facts_halted_backend(const struct facts *f,
+						const struct fatal_signal **ret_halt);
 /* What a process does so soon after the signal, or before it ends, it does because of it. */
 #define FACTS_STOP_REACTION_NS 2000000000ull
 /*
@@ -238,6 +261,7 @@ uint64_t facts_service_key(const struct facts *f);
 /* The parts of facts_collect(), in order. */
 void facts_collect_end(struct facts *f);
 void facts_collect_closer(struct facts *f);
+void facts_collect_backend(struct facts *f);
 void facts_collect_closing(struct facts *f);
 void facts_collect_answer(struct facts *f);
 void facts_collect_path(struct facts *f);

@@ -88,7 +88,7 @@ static bool add_doubts(struct evidence *ev, const struct facts *f)
 	bool unanswered = add_unanswered(ev, f), signalled = add_signal(ev, f);
 
 	return evidence_lost(ev, f) || evidence_other_side(ev, f) || add_silence(ev, f) ||
-	       unanswered || signalled;
+	       unanswered || signalled || f->backend.backend;
 }
 
 /* A living process destroyed its socket in a way that makes the kernel send RST. */

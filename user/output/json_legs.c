@@ -80,6 +80,26 @@ static void add_process(struct json *j, cJSON *leg, const struct facts *f, const
 	json_add_container(j, leg, track_processes(f->track), c->owner);
 }
 
+static bool leads_to_backend(const struct facts *f, const struct conn *c)
+{
+	return f->backend.proxy && conn_is_server_side(c) &&
+	       c->owner->tgid == f->backend.proxy->tgid;
+}
+
+/* What this socket's process passes the session on to, by no socket that is followed. */
+static void add_upstream(struct json *j, cJSON *leg, const struct facts *f)
+{
+	const struct unix_backend *b = f->backend.backend;
+	cJSON *upstream = json_object(j, leg, "upstream"), *o;
+
+	json_name(j, upstream, "transport", "unix");
+	o = json_object(j, upstream, "process");
+	json_number(j, o, "pid", b->task.tgid);
+	json_bytes(j, o, "comm", b->task.comm, strnlen(b->task.comm, WST_COMM_LEN));
+	json_add_container(j, upstream, track_processes(f->track), &b->task);
+	json_number(j, upstream, "connections", f->backend.holding->connections);
+}
+
 static void add_reset_reason(struct json *j, cJSON *tcp, const struct facts *f, const struct conn *c)
 {
 	const char *name = evidence_reset_reason(f, c);
@@ -221,6 +241,8 @@ void json_add_legs(struct json *j, cJSON *line, const struct facts *f, unsigned 
 		add_process(j, leg, f, c);
 		if (c->is_front)
 			json_name(j, leg, "joined_by", "process_and_time");
+		if (leads_to_backend(f, c))
+			add_upstream(j, leg, f);
 		if (whole)
 			add_tcp(j, leg, f, c);
 		if (whole && c->has_facts && conn_is_websocket(c))

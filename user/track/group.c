@@ -37,6 +37,7 @@ struct groups *groups_new(void)
 	    !keyed_init(&g->incidents, INCIDENTS_MAX, sizeof(struct incident)) &&
 	    !keyed_init(&g->checks, CHECKS_MAX, sizeof(struct failing_check)) &&
 	    !keyed_init(&g->tls_tries, TLS_TRIES_MAX, sizeof(struct tls_try)) &&
+	    !keyed_init(&g->backends, BACKENDS_MAX, sizeof(struct unix_backends)) &&
 	    !keyed_init(&g->listeners, LISTENERS_MAX, sizeof(struct listener)))
 		return g;
 	groups_free(g);
@@ -56,6 +57,7 @@ void groups_free(struct groups *g)
 	keyed_free(&g->listeners);
 	keyed_free(&g->checks);
 	keyed_free(&g->tls_tries);
+	keyed_free(&g->backends);
 	free(g);
 }
 
@@ -230,8 +232,11 @@ static void note_burst(struct groups *g, const struct session *s)
 void groups_note_closing(struct groups *g, const struct session *s)
 {
 	const struct conn *client = session_client_leg(s), *server = session_server_leg(s);
+	const struct conn *closed = closed_here(s);
 
 	note_burst(g, s);
+	if (closed && session_sockets_of(s, &closed->end->closer) == 1)
+		backends_note_closing(&g->backends, &closed->end->closer, closed->end->closer_ns);
 	note_lost(g, s, client && !conn_is_server_side(client) ? client : NULL);
 	note_lost(g, s, server && conn_is_server_side(server) ? server : NULL);
 }

@@ -7,6 +7,7 @@
 #ifndef TRACK_GROUP_H
 #define TRACK_GROUP_H
 
+#include "track/backend.h"
 #include "track/incident.h"
 #include "track/listener.h"
 #include "track/session.h"
@@ -82,6 +83,7 @@ struct groups {
 	struct keyed listeners; /* struct listener */
 	struct keyed checks; /* struct failing_check */
 	struct keyed tls_tries; /* struct tls_try */
+	struct keyed backends; /* struct unix_backends */
 	struct failed_connect failed[FAILED_CONNECTS]; /* a ring */
 	uint32_t failed_count;
 };

@@ -298,3 +298,12 @@ enum leg_role session_leg_role(const struct session *s, unsigned int leg)
 		return leads_on ? LEG_CLIENT_TO_PROXY : LEG_CLIENT_TO_SERVER;
 	return leads_on ? LEG_PROXY_TO_PROXY : LEG_PROXY_TO_SERVER;
 }
+
+unsigned int session_sockets_of(const struct session *s, const struct wst_task *task)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < s->leg_count; i++)
+		count += s->legs[i]->owner->tgid == task->tgid;
+	return count;
+}

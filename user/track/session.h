@@ -89,6 +89,8 @@ const struct conn *session_server_leg(const struct session *s);
  * or not at all; NULL: none. What it failed to reach for that request is the reason.
  */
 const struct conn *session_gateway_leg(const struct session *s);
+/* How many sockets of the session that process has. */
+unsigned int session_sockets_of(const struct session *s, const struct wst_task *task);
 /* Did it hold that request, unanswered, at that time? */
 bool session_spans(const struct conn *gateway, uint64_t ts_ns);
 /*

@@ -112,6 +112,14 @@ void track_note_listener(struct track *t, const struct listener *l)
 		incidents_note_listener(&t->groups->incidents, l, t->processes);
 }
 
+static int apply_unix(struct track *t, const struct wst_unix_event *e)
+{
+	if (!e->task.tgid || !e->peer_tgid || e->h.tgid != e->task.tgid)
+		return -EINVAL;
+	backends_apply(&t->groups->backends, e);
+	return process_note_task(t->processes, &e->task);
+}
+
 static int apply_front(struct track *t, const struct wst_front_event *e)
 {
 	struct known_front *front;
@@ -139,6 +147,8 @@ static int dispatch(struct track *t, const struct wst_event *event)
 		return apply_backlog(t, (const struct wst_backlog_event *)event);
 	case WST_EV_FRONT:
 		return apply_front(t, (const struct wst_front_event *)event);
+	case WST_EV_UNIX:
+		return apply_unix(t, (const struct wst_unix_event *)event);
 	case WST_EV_LISTEN:
 		return apply_listen(t, (const struct wst_listen_event *)event);
 	case WST_EV_HOST:

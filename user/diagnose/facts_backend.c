@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A backend behind a Unix socket has no leg. What is known of it are its end and its signals, and how
+ * many connections of the proxy it had then; that the proxy closes its clients right after is what
+ * joins the two.
+ */
+#include "diagnose/facts.h"
+#include "diagnose/timeouts.h"
+
+/* An event loop passes an end on at once; on a busy machine, or when much memory is freed, later. */
+#define AT_ONCE_NS 200000000ull
+#define LATE_NS 1000000000ull
+
+static const struct process *process_of(const struct facts *f, const struct unix_backend *b)
+{
+	return process_find(track_processes(f->track), b->task.tgid, b->task.start_ns);
+}
+
+static bool is_recent(const struct unix_holding *h, uint64_t ts_ns, uint64_t within_ns)
+{
+	return h->ts_ns && h->ts_ns <= ts_ns && ts_ns - h->ts_ns <= within_ns;
+}
+
+/* It ended with connections open; else it was asked to stop, and closes them itself. */
+static const struct unix_holding *reason_to_close(const struct facts *f,
+						  const struct unix_backend *b)
+{
+	const struct process *p = b->task.tgid ? process_of(f, b) : NULL;
+
+	if (!p)
+		return NULL;
+	if (p->exited && is_recent(&b->at_exit, f->end.ts_ns, LATE_NS))
+		return &b->at_exit;
+	return facts_stop_signal(p, f->end.ts_ns) &&
+			       is_recent(&b->at_signal, f->end.ts_ns, FACTS_STOP_REACTION_NS) ?
+		       &b->at_signal :
+		       NULL;
+}
+
+static bool precedes(const struct unix_backend *b, const struct unix_holding *h,
+		     const struct backend_story *than)
+{
+	bool ended = h == &b->at_exit, other_ended;
+
+	if (!than->backend)
+		return true;
+	other_ended = than->holding == &than->backend->at_exit;
+	return ended != other_ended ? ended : h->ts_ns > than->holding->ts_ns;
+}
+
+static void find_backend(struct facts *f, const struct unix_backends *of)
+{
+	struct backend_story *story = &f->backend;
+	uint32_t closed = 0, connections = 0;
+	unsigned int found = 0;
+	bool more = false;
+
+	for (unsigned int i = 0; i < BACKENDS_OF_PROXY; i++) {
+		const struct unix_holding *h = reason_to_close(f, &of->list[i]);
+
+		if (!h)
+			continue;
+		found++;
+		connections += h->connections;
+		closed = h->closed > closed ? h->closed : closed;
+		more |= h->more;
+		if (precedes(&of->list[i], h, story)) {
+			story->backend = &of->list[i];
+			story->holding = h;
+		}
+	}
+	if (!found)
+		return;
+	story->others = found - 1;
+	story->sure = found == 1 && story->holding == &story->backend->at_exit &&
+		      is_recent(story->holding, f->end.ts_ns, AT_ONCE_NS) &&
+		      (closed <= connections || more);
+}
+
+static void put_in_place_of_proxy(struct facts *f)
+{
+	struct closer_story *closer = &f->closer;
+	const struct unix_backend *b = f->backend.backend;
+	const struct process *p = process_of(f, b);
+
+	f->backend.proxy = closer->task;
+	*closer = (struct closer_story){
+		.task = &b->task,
+		.process = p,
+		.party = BY_SERVER,
+		.exiting = f->backend.holding == &b->at_exit,
+		.exited = p->exited,
+		.exit_code = p->exit_code,
+		.exit_ns = p->exit_ns,
+		.died_of = p->exited ? p->exit_code & 0x7f : 0,
+		.stop = facts_stop_signal(p, f->end.ts_ns),
+	};
+	f->end.by = BY_SERVER;
+}
+
+void facts_collect_backend(struct facts *f)
+{
+	const struct closer_story *closer = &f->closer;
+	const struct unix_backends *of;
+
+	if (!closer->task || closer->exiting || closer->stop || f->stage != STAGE_SESSION ||
+	    !conn_is_server_side(f->end.conn) || session_sockets_of(f->session, closer->task) != 1)
+		return;
+	of = backends_of(&track_groups(f->track)->backends, closer->task);
+	if (!of)
+		return;
+	find_backend(f, of);
+	/* Whoever is no proxy by its name may have lost its database, and have crashed over it. */
+	if (f->backend.backend &&
+	    (closer->party == BY_PROXY || known_proxy_find(closer->task->comm)))
+		put_in_place_of_proxy(f);
+}
+
+const struct unix_backend *facts_halted_backend(const struct facts *f,
+						const struct fatal_signal **ret_halt)
+{
+	const struct unix_backends *of = backends_of(&track_groups(f->track)->backends,
+						     f->server->owner);
+
+	for (unsigned int i = 0; of && i < BACKENDS_OF_PROXY; i++) {
+		const struct unix_backend *b = &of->list[i];
+
+		*ret_halt = b->task.tgid && b->at_signal.ts_ns ?
+				    facts_halt_signal(process_of(f, b), f->end.ts_ns) :
+				    NULL;
+		if (*ret_halt)
+			return b;
+	}
+	return NULL;
+}
