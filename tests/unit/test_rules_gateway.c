@@ -33,6 +33,49 @@ TEST(rules_gateway, passes_the_end_on)
 	}
 }
 
+/* It tells its client so with Close 1011, and waits for the answer. */
+TEST(rules_gateway, says_an_error_of_a_backend_that_is_gone)
+{
+	struct story st, other;
+
+	for (int lost = 0; lost < 2; lost++) {
+		test_note("lost %d", lost);
+		story_begin(&st, STORY_SERVER_ONLY);
+		story_begin(&other, STORY_CLIENT_ONLY);
+		other.parts[0].owner.tgid = st.parts[0].owner.tgid;
+		other.parts[0].owner.start_ns = st.parts[0].owner.start_ns;
+		story_fin_received(&other, 0);
+		other.s.ended_ns = STORY_END_NS - (lost ? 21 : 2000) * STORY_MS;
+		groups_note_closing(track_groups(st.track), &other.s);
+		story_close_frame(&st, false, 1011, "");
+		story_close_frame(&st, true, 1011, "");
+		story_fin_received(&st, 0);
+		story_verdict(&st);
+		CHECK_STR(st.v.rule->id, "session.internal_error");
+		CHECK_EQ(st.v.confidence, lost ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH);
+		CHECK_EQ(story_evidence(&st, "lost_before") != NULL, lost);
+		story_done(&other);
+		story_done(&st);
+	}
+}
+
+/* Which side of a proxy was not seen: a client that speaks HTTP/2, or a Unix socket behind it. */
+TEST(rules_gateway, names_the_side_that_is_unseen)
+{
+	struct story st;
+
+	for (int client_side = 0; client_side < 2; client_side++) {
+		test_note("the client's side %d", client_side);
+		story_begin(&st, client_side ? STORY_CLIENT_ONLY : STORY_SERVER_ONLY);
+		memcpy(st.parts[0].owner.comm, "haproxy", sizeof("haproxy"));
+		story_fin(&st, 0);
+		story_verdict(&st);
+		CHECK_EQ(strstr(story_evidence(&st, "other_side_unseen"), "HTTP/2") != NULL,
+			 client_side);
+		story_done(&st);
+	}
+}
+
 /* Whoever connects, nginx does so for others: its death is no client's. */
 TEST(rules_gateway, proxy_dies_whose_client_is_unseen)
 {

@@ -185,7 +185,7 @@ bool evidence_lost(struct evidence *ev, const struct facts *f)
 	evidence_add(
 		ev, "lost_before", lost->first_ns,
 		"a WebSocket connection that %s had %s %s had just ended or failed: it may have passed that on",
-		f->closer.task->comm, lost->accepted ? "accepted on" : "opened to",
+		f->crowd.lost_by->comm, lost->accepted ? "accepted on" : "opened to",
 		format_endpoint(at, lost->server.address, lost->server.port));
 	return true;
 }

@@ -76,10 +76,16 @@ bool evidence_other_side(struct evidence *ev, const struct facts *f)
 {
 	if (!f->crowd.one_sided)
 		return false;
-	evidence_add(
-		ev, "other_side_unseen", 0,
-		"%s is a proxy, and where it passes this on to was not seen (a Unix socket is not followed): the end may have come from there",
-		f->closer.task->comm);
+	if (f->end.leg >= 0 && conn_is_server_side(f->end.conn))
+		evidence_add(
+			ev, "other_side_unseen", 0,
+			"%s is a proxy, and where it passes this on to was not seen (a Unix socket is not followed): the end may have come from there",
+			f->closer.task->comm);
+	else
+		evidence_add(
+			ev, "other_side_unseen", 0,
+			"%s is a proxy, and for whom it holds this connection was not seen (a client that speaks HTTP/2 or TLS with it): the end may have come from there",
+			f->closer.task->comm);
 	return true;
 }
 

@@ -133,8 +133,9 @@ struct crowd_story {
 	bool busy_live; /* sessions that are never silent for so long get older than that */
 	/* sessions that the closer, or who said goodbye, ended at that moment; NULL: none */
 	const struct burst *burst;
-	/* What the closer had lost before, on its other side; NULL: nothing. */
+	/* What the closer, or who said goodbye, had lost before, on its other side; NULL: nothing. */
 	const struct lost_connections *lost;
+	const struct wst_task *lost_by;
 	/* The closer is a proxy: it stands between two legs, or its name says so. */
 	bool by_proxy;
 	const struct known_proxy *proxy; /* NULL: not one that is known */

@@ -267,6 +267,21 @@ static const struct burst *burst_of(const struct facts *f)
 	return f->closer.task ? groups_burst(g, f->closer.task, f->end.ts_ns) : NULL;
 }
 
+/* A gateway closes for what became of its other side, or says goodbye for it and waits. */
+static void find_lost(struct facts *f)
+{
+	const struct groups *g = track_groups(f->track);
+	const struct conn *says = f->closing.frame ? facts_closing_leg(f) : NULL;
+	struct crowd_story *crowd = &f->crowd;
+
+	crowd->lost_by = says ? says->owner : f->closer.task;
+	if (says)
+		crowd->lost = groups_lost(g, says->owner, false, f->closing.frame->ts_ns);
+	else if (f->closer.task)
+		crowd->lost = groups_lost(g, f->closer.task, f->closer.party == BY_CLIENT,
+					  f->end.ts_ns);
+}
+
 void facts_recall(struct facts *f)
 {
 	const struct groups *g = track_groups(f->track);
@@ -281,9 +296,7 @@ void facts_recall(struct facts *f)
 	crowd->shortest_silence_ns = pattern_shortest_ns(drops, PATTERN_IDLE);
 	crowd->busy_live = drops && pattern_has_busy(crowd->route, crowd->shortest_silence_ns);
 	crowd->burst = burst_of(f);
-	if (!f->closer.task)
-		return;
-	crowd->lost = groups_lost(g, f->closer.task, f->closer.party == BY_CLIENT, f->end.ts_ns);
+	find_lost(f);
 }
 
 uint64_t facts_service_key(const struct facts *f)

@@ -88,14 +88,20 @@ static enum confidence internal_error(const struct facts *f, struct evidence *ev
 {
 	enum confidence confidence = code_is(f, ev, 1011);
 
-	if (confidence != CONFIDENCE_NONE)
-		evidence_process(ev, f);
-	return confidence;
+	if (confidence == CONFIDENCE_NONE)
+		return confidence;
+	evidence_process(ev, f);
+	/* Gateways say 1011 of a backend that is gone: then the error is not their own. */
+	return evidence_lost(ev, f) ? CONFIDENCE_MEDIUM : confidence;
 }
 
 static enum confidence try_again_later(const struct facts *f, struct evidence *ev)
 {
-	return code_is(f, ev, f->closing.code == 1014 ? 1014 : 1013);
+	enum confidence confidence = code_is(f, ev, f->closing.code == 1014 ? 1014 : 1013);
+
+	if (confidence != CONFIDENCE_NONE)
+		evidence_lost(ev, f);
+	return confidence;
 }
 
 static enum confidence application_code(const struct facts *f, struct evidence *ev)
@@ -217,6 +223,7 @@ static const struct rule rules[] = {
 		.steps = {
 			"Look for an exception in the handler at that time in the log of the {sender}.",
 			"\"keepalive ping timeout\" as the reason (Python websockets) means that a pong did not come in time: see ping_interval and ping_timeout.",
+			"A gateway says 1011 as well when the server behind it is gone: the line about that connection says why.",
 		},
 	},
 	{
