@@ -13,7 +13,7 @@ static __always_inline void note_attempt(struct bpf_sock_addr *ctx, u16 port, co
 {
 	struct note *note;
 
-	if (ctx->protocol != IPPROTO_TCP || !is_chat_port(port) || !ctx->sk)
+	if (ctx->protocol != IPPROTO_TCP || !is_websocket_port(port) || !ctx->sk)
 		return;
 	note = packet_note_create(ctx->sk);
 	if (!note) {

@@ -79,12 +79,13 @@ static __always_inline void on_established(struct sock *sk, struct note *note, i
 		note_state(note, TCP_SYN_RECV);
 	}
 	note->established_ns = bpf_ktime_get_boot_ns();
-	if (sock_has_chat_port(sk))
+	if (sock_has_websocket_port(sk))
 		note->flags |= NOTE_CHAT_PORT;
 }
 
 /*
- * Worth a report although there was no handshake: only on chat ports, and never for plain traffic.
+ * Worth a report although there was no handshake: only where WebSockets are expected, and never for
+ * plain traffic.
  */
 static __always_inline bool failed_without_handshake(struct sock *sk, struct note *note,
 						     int old_state)
@@ -93,7 +94,7 @@ static __always_inline bool failed_without_handshake(struct sock *sk, struct not
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
 
 	if (old_state == TCP_SYN_SENT)
-		return is_chat_port(sock_remote_port(sk));
+		return is_websocket_port(sock_remote_port(sk)) || failed_aside(note);
 	if (!(note->flags & NOTE_CHAT_PORT) || !note->established_ns)
 		return false;
 	if (note->tls_alert[WST_IN] != 255 || note->tls_alert[WST_OUT] != 255)
@@ -257,7 +258,7 @@ static __always_inline bool missed_failure(const struct sock *sk, const struct n
 	if (note->flags & (NOTE_PASSIVE | NOTE_LISTENER) || note->announced ||
 	    note->established_ns || !note->connect_ns)
 		return false;
-	return is_chat_port(sock_remote_port(sk)) && BPF_CORE_READ(tp, total_retrans) &&
+	return is_websocket_port(sock_remote_port(sk)) && BPF_CORE_READ(tp, total_retrans) &&
 	       !BPF_CORE_READ(tp, bytes_received);
 }
 

@@ -144,7 +144,7 @@ int handle_kfree_skb(u64 *ctx)
 	if (!is_decision(reason) ||
 	    (!dropped_tuple(skb, &tuple, &tcp_flags) && !sender_tuple(skb, reason, &tuple)))
 		return 0;
-	if (!is_chat_port(tuple.local_port) && !is_chat_port(tuple.remote_port))
+	if (!is_websocket_port(tuple.local_port) && !is_websocket_port(tuple.remote_port))
 		return 0;
 	count_drop(reason);
 	if (!within_rate()) {

@@ -113,6 +113,8 @@ static __always_inline bool response_complete(struct bpf_sock *sk, struct note *
 		return false;
 	}
 	note->seen &= ~SEEN_WS_REQUEST;
+	if (status == 101)
+		note_websocket_port(sk, note);
 	if (note->scan.direction == WST_OUT) {
 		if (status == 101)
 			start_walk(&stream->walk[WST_OUT], note, 0, deflate);

@@ -23,10 +23,9 @@ static __always_inline u32 count_listener(const struct sock *sk, int change)
 
 static __always_inline bool is_port_of_interest(const struct sock *sk)
 {
-	u32 port = sock_local_port(sk);
-	const u8 *served = bpf_map_lookup_elem(&served_ports, &port);
+	u16 port = sock_local_port(sk);
 
-	return is_chat_port(port) || (served && *served);
+	return is_chat_port(port) || port_use(port);
 }
 
 /*

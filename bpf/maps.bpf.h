@@ -43,6 +43,7 @@ enum note_flag { /* set under the lock, or before there is a second CPU */
 		 NOTE_ATTEMPT = 1 << 8, /* connect() was called, no SYN was sent yet; attempt is valid */
 		 NOTE_ERROR_TOLD = 1
 				   << 9, /* only where the kernel does not report errors, see compat.bpf.h */
+		 NOTE_ASIDE = 1 << 10, /* WST_OPEN_ASIDE */
 };
 
 enum seen_flag { /* set by packets */
@@ -185,7 +186,12 @@ struct {
 	__type(value, u32);
 } listener_counts __weak SEC(".maps");
 
-/* Ports on which followed sockets were accepted, in any namespace: who listens there is of interest. */
+/*
+ * Ports, in any namespace, of followed sockets that were accepted: who listens there is of interest.
+ * And of those on which a WebSocket was opened: what fails there is, too, as on chat ports.
+ */
+enum port_use { PORT_ACCEPTED = 1 << 0, PORT_WEBSOCKET = 1 << 1 };
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 65536);

@@ -39,6 +39,13 @@ static __always_inline bool has_chat_port(const struct bpf_sock *sk)
 	return is_chat_port(sk->src_port) || is_chat_port(bpf_ntohs(sk->dst_port));
 }
 
+/* The port on which the WebSocket is served. */
+static __always_inline void note_websocket_port(const struct bpf_sock *sk, const struct note *note)
+{
+	note_port_use(note->flags & NOTE_PASSIVE ? sk->src_port : bpf_ntohs(sk->dst_port),
+		      PORT_WEBSOCKET);
+}
+
 /*
  * Network and transport headers lie in the linear part: the stack has pulled them before these
  * hooks run. The payload's length comes from skb->len, because tot_len is 0 in the super-segments

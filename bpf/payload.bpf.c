@@ -28,7 +28,7 @@ static __always_inline void on_syn(struct __sk_buff *skb)
 	struct note *note;
 	u32 queued, limit;
 
-	if (!ksk || !is_chat_port(sk->src_port))
+	if (!ksk || !is_websocket_port(sk->src_port))
 		return;
 	queued = BPF_CORE_READ(ksk, sk_ack_backlog);
 	limit = BPF_CORE_READ(ksk, sk_max_ack_backlog);

@@ -61,7 +61,7 @@ int handle_tcp_receive_reset(u64 *ctx)
 	cookie = sock_cookie((void *)ctx[0], note);
 	/* a refused connection */
 	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT &&
-	    is_chat_port(sock_remote_port(sk)))
+	    is_websocket_port(sock_remote_port(sk)))
 		announce(sk, note, cookie);
 	if (note->announced)
 		emit_reset(sk, cookie, WST_IN, WST_REASON_NONE, false);
@@ -80,7 +80,7 @@ int handle_inet_sk_error_report(u64 *ctx)
 	if (!note)
 		return 0;
 	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT &&
-	    is_chat_port(sock_remote_port(sk)))
+	    is_websocket_port(sock_remote_port(sk)))
 		announce(sk, note, sock_cookie((void *)ctx[0], note));
 	if (note->announced && BPF_CORE_READ(sk, sk_err))
 		emit_error(sk, sock_cookie((void *)ctx[0], note));

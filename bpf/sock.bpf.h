@@ -19,6 +19,27 @@ static __always_inline bool is_chat_port(u16 port)
 	return targ_ports[at & (sizeof(targ_ports) - 1)] & (1 << (port & 7));
 }
 
+static __always_inline u8 port_use(u32 port)
+{
+	const u8 *use = bpf_map_lookup_elem(&served_ports, &port);
+
+	return use ? *use : 0;
+}
+
+static __always_inline void note_port_use(u32 port, u8 use)
+{
+	u8 *known = bpf_map_lookup_elem(&served_ports, &port);
+
+	if (known && (*known & use) != use)
+		*known |= use;
+}
+
+/* A chat port, or one on which a WebSocket was opened. */
+static __always_inline bool is_websocket_port(u16 port)
+{
+	return is_chat_port(port) || port_use(port) & PORT_WEBSOCKET;
+}
+
 static __always_inline u16 sock_local_port(const struct sock *sk)
 {
 	/* not skc_num: it is 0 again when a socket becomes TCP_CLOSE */
@@ -40,6 +61,11 @@ static __always_inline u64 sock_port_key(const struct sock *sk)
 static __always_inline bool sock_has_chat_port(const struct sock *sk)
 {
 	return is_chat_port(sock_local_port(sk)) || is_chat_port(sock_remote_port(sk));
+}
+
+static __always_inline bool sock_has_websocket_port(const struct sock *sk)
+{
+	return is_websocket_port(sock_local_port(sk)) || is_websocket_port(sock_remote_port(sk));
 }
 
 static __always_inline void map_ipv4(u8 address[16], __be32 ipv4)
@@ -126,12 +152,18 @@ static __always_inline void follow_owner(const struct wst_task *owner)
 		count_loss(WST_LOSS_OWNERS);
 }
 
-static __always_inline void follow_port(u32 port)
+/*
+ * A failed connect() to a port where no WebSocket was seen, worth a record: a proxy's backend may be
+ * anywhere, and what becomes of its clients may come from there.
+ */
+static __always_inline bool failed_aside(struct note *note)
 {
-	u8 *served = bpf_map_lookup_elem(&served_ports, &port);
+	u32 tgid = note->owner.tgid;
 
-	if (served)
-		*served = 1;
+	if (targ_only_chat_ports || !tgid || !bpf_map_lookup_elem(&owners, &tgid))
+		return false;
+	note->flags |= NOTE_ASIDE;
+	return true;
 }
 
 static __always_inline u32 note_open_flags(const struct note *note)
@@ -139,7 +171,8 @@ static __always_inline u32 note_open_flags(const struct note *note)
 	return (note->flags & NOTE_PASSIVE ? WST_OPEN_PASSIVE : 0) |
 	       (note->flags & NOTE_MIDSTREAM ? WST_OPEN_MIDSTREAM : 0) |
 	       (note->flags & NOTE_INHERITED ? WST_OPEN_OWNER_INHERITED : 0) |
-	       (note->flags & NOTE_CHAT_PORT ? WST_OPEN_CHAT_PORT : 0);
+	       (note->flags & NOTE_CHAT_PORT ? WST_OPEN_CHAT_PORT : 0) |
+	       (note->flags & NOTE_ASIDE ? WST_OPEN_ASIDE : 0);
 }
 
 /*
@@ -154,7 +187,7 @@ static __always_inline void tell_open(const struct sock *sk, struct note *note, 
 	note->announced = 1;
 	follow_owner(&note->owner);
 	if (note->flags & NOTE_PASSIVE)
-		follow_port(sock_local_port(sk));
+		note_port_use(sock_local_port(sk), PORT_ACCEPTED);
 	event = reserve_event(WST_EV_OPEN, sizeof(*event), cookie, note->owner.tgid);
 	if (!event)
 		return;

@@ -89,7 +89,12 @@ enum wst_open_flag {
 	WST_OPEN_MIDSTREAM = 1 << 1, /* was open before the tracer started */
 	/* owner is the process that listens; nobody has read from the socket yet */
 	WST_OPEN_OWNER_INHERITED = 1 << 2,
-	WST_OPEN_CHAT_PORT = 1 << 3, /* local or remote port is one of the chat ports */
+	WST_OPEN_CHAT_PORT = 1 << 3, /* local or remote port is one where WebSockets are expected */
+	/*
+	 * never connected, to a port where no WebSocket was seen, but by a process that has some:
+	 * told as the reason of what befalls those, or not at all
+	 */
+	WST_OPEN_ASIDE = 1 << 4,
 };
 
 struct wst_open_event {

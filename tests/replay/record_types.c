@@ -59,6 +59,7 @@ static const struct word open_flags[] = {
 	{ "MIDSTREAM", WST_OPEN_MIDSTREAM },
 	{ "OWNER_INHERITED", WST_OPEN_OWNER_INHERITED },
 	{ "CHAT_PORT", WST_OPEN_CHAT_PORT },
+	{ "ASIDE", WST_OPEN_ASIDE },
 	{ 0 },
 };
 

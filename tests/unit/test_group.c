@@ -2,6 +2,7 @@
 /* Facts over many sessions: repetition, habits, spread, incidents. */
 #include "test.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "diagnose/facts.h"
@@ -311,6 +312,41 @@ TEST(gateway, failed_connect_is_evidence)
 	REQUIRE(story_evidence(&st, "backend_connect") != NULL);
 	CHECK(strstr(story_evidence(&st, "backend_connect"), "ECONNREFUSED") != NULL);
 	story_done(&st);
+}
+
+/* To where nothing of WebSocket was seen: the reason of a gateway's answer, not of a server's own. */
+TEST(gateway, failed_connect_elsewhere)
+{
+	static const struct {
+		const char *comm;
+		uint16_t status;
+		const char *cause;
+		enum confidence confidence;
+	} cases[] = {
+		{ "node", 502, "upgrade.bad_gateway", CONFIDENCE_HIGH },
+		{ "haproxy", 503, "upgrade.bad_gateway", CONFIDENCE_HIGH },
+		{ "node", 503, "upgrade.unavailable", CONFIDENCE_HIGH }, /* a database is down */
+		{ "node", 500, "upgrade.server_error", CONFIDENCE_HIGH },
+	};
+	struct conn failed = { .connect_ns = STORY_OPENED_NS - STORY_MS };
+	struct conn_parts parts;
+	struct story st;
+
+	conn_parts_give(&parts, &failed);
+	failed.end->closed_ns = STORY_OPENED_NS - STORY_MS / 2;
+	failed.end->error = 111;
+	failed.open_flags = WST_OPEN_ASIDE;
+	parts.owner.tgid = STORY_SERVER_PID;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		test_note("%s %u", cases[i].comm, cases[i].status);
+		story_begin(&st, STORY_DIRECT);
+		snprintf(st.parts[STORY_SERVER_LEG].owner.comm, WST_COMM_LEN, "%s", cases[i].comm);
+		story_answered(&st, cases[i].status);
+		groups_note_failed_connect(track_groups(st.track), &failed);
+		CHECK_STR(story_verdict(&st)->rule->id, cases[i].cause);
+		CHECK_EQ(st.v.confidence, cases[i].confidence);
+		story_done(&st);
+	}
 }
 
 /* A backend that was given up is no longer asked: that the checks of it fail tells, but never surely. */

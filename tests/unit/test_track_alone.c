@@ -34,6 +34,24 @@ TEST(track_alone, refused_connection)
 	finish(t, s, e);
 }
 
+/* To a port where no WebSocket was seen, by a process that has some. */
+TEST(track_alone, refused_aside)
+{
+	struct events *e = events_new();
+	struct wst_open_event *open;
+	struct track *t;
+
+	open = ev_open(e, &CLIENT);
+	open->established_ns = 0;
+	open->flags |= WST_OPEN_ASIDE;
+	ev_state(e, &CLIENT, STATE_SYN_SENT, STATE_CLOSE);
+	no_frames(ev_end(e, &CLIENT))->established_ns = 0;
+	t = track_of(e);
+	CHECK_EQ(track_groups(t)->failed_count, 1);
+	CHECK(track_groups(t)->failed[0].aside);
+	finish_silent(0, t, e);
+}
+
 static void refuse(struct events *e, const struct side *s)
 {
 	ev_open(e, s)->established_ns = 0;

@@ -170,6 +170,8 @@ struct facts {
 
 /* The connection that the gateway of the session failed to make for it; NULL: none. */
 const struct failed_connect *facts_failed_upstream(const struct facts *f);
+/* Its process answers for others: the answer says so, or its name. */
+bool facts_is_gateway(const struct facts *f, const struct conn *c);
 
 void facts_collect(struct facts *ret, const struct session *s, struct track *track);
 /* For the rules about incidents: no session, empty sockets. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Who answered the opening handshake. */
 #include "diagnose/facts.h"
+#include "diagnose/timeouts.h"
 
 static void find_request(struct facts *f)
 {
@@ -52,6 +53,16 @@ void facts_collect_answer(struct facts *f)
 const struct failed_connect *facts_failed_upstream(const struct facts *f)
 {
 	const struct conn *gateway = session_gateway_leg(f->session);
+	const struct failed_connect *failed = gateway ? groups_failed_connect(
+								track_groups(f->track), gateway) :
+							NULL;
 
-	return gateway ? groups_failed_connect(track_groups(f->track), gateway) : NULL;
+	return failed && (!failed->aside || facts_is_gateway(f, gateway)) ? failed : NULL;
+}
+
+/* Who is none may have failed to reach a database: its affair, not the client's connection's. */
+bool facts_is_gateway(const struct facts *f, const struct conn *c)
+{
+	return f->answer.status == 502 || f->answer.status == 504 ||
+	       known_proxy_find(c->owner->comm);
 }

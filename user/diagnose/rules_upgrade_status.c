@@ -122,7 +122,7 @@ static enum confidence checks_fail(const struct facts *f, struct evidence *ev)
 		return CONFIDENCE_NONE;
 	failed = groups_failed_lately(track_groups(f->track), gateway->owner->tgid,
 				      gateway->handshake.response_ns);
-	if (!failed)
+	if (!failed || (failed->aside && !facts_is_gateway(f, gateway)))
 		return CONFIDENCE_NONE;
 	evidence_answer(ev, f);
 	evidence_add(

@@ -268,6 +268,7 @@ void groups_note_failed_connect(struct groups *g, const struct conn *c)
 		.syn_retransmits = c->syn_retransmits,
 		.tcp_flags = c->end->tcp.flags,
 		.backlog_overflow = c->end->backlog_overflow,
+		.aside = c->open_flags & WST_OPEN_ASIDE,
 	};
 }
 

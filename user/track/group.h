@@ -49,6 +49,7 @@ struct failed_connect {
 	uint32_t error; /* errno, 0: closed by the process, which had waited for long enough */
 	uint32_t syn_retransmits, tcp_flags;
 	bool backlog_overflow;
+	bool aside; /* WST_OPEN_ASIDE: nothing says that it was for a WebSocket */
 	bool told; /* as the reason of another failure */
 };
 

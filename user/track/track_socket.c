@@ -299,7 +299,7 @@ static bool is_worth_telling(const struct conn *c)
 
 	if (conn_is_websocket(c)) /* open before us, or its handshake was lost */
 		return true;
-	if (c->open_flags & WST_OPEN_MIDSTREAM || c->handshake.other_request)
+	if (c->open_flags & (WST_OPEN_MIDSTREAM | WST_OPEN_ASIDE) || c->handshake.other_request)
 		return false;
 	if (c->connect_failed)
 		return true;

@@ -65,6 +65,36 @@ module.exports = [
     run: (t) => t.attempt(),
   },
   {
+    name: 'served-and-gone',
+    broken: 'The server is stopped for good; its port is one that nobody named, but it has served WebSockets.',
+    cause: 'connect.refused',
+    confidence: 'high',
+    fast: true,
+    async run(t) {
+      const server = await t.server('node', {}, { port: 9393 });
+      await t.bye(await t.open({ port: 9393, cause: 'session.normal' }));
+      t.kill(server);
+      await t.gone(server);
+      await t.attempt({ port: 9393 });
+    },
+  },
+  {
+    name: 'refusals-of-something-else',
+    broken: 'Nothing of WebSocket: a client that has a session is refused on a port of something else.',
+    cause: 'session.normal',
+    fast: true,
+    noIncidents: true,
+    async run(t) {
+      await t.server('node');
+      const session = await t.open();
+      for (let i = 0; i < 3; i++) {
+        const other = await t.attempt({ port: 9494 });
+        t.expected.splice(t.expected.indexOf(other.want), 1); // no line
+      }
+      await t.bye(session);
+    },
+  },
+  {
     name: 'health-checks-of-a-dead-backend',
     broken: 'The backend is not running, and HAProxy asks once a second whether it is.',
     cause: 'connect.refused',

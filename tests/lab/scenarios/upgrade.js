@@ -228,6 +228,16 @@ module.exports = [
   },
   {
     ...base,
+    name: 'backend-down-on-another-port',
+    broken: 'The backend does not run on its port, of which nothing says that WebSockets are spoken there.',
+    cause: 'upgrade.bad_gateway',
+    async run(t) {
+      await t.nginx({ server: passTo(t.upstream(9393)) });
+      await t.attempt({ to: 'proxy' });
+    },
+  },
+  {
+    ...base,
     name: 'stale-container-address',
     broken: 'nginx still has the address of a container that is gone.',
     cause: 'upgrade.bad_gateway',
