@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Packets that this host dropped itself: counted by reason, and told when the reason is a decision
- * (firewall, routing, neighbour).
+ * Packets that this host dropped itself, told when the reason is a decision (firewall, routing,
+ * neighbour).
  */
 #include "compat.bpf.h"
 #include "sock.bpf.h"
 
-#define EVENTS_PER_SECOND 200 /* per CPU; more are counted only */
+#define EVENTS_PER_SECOND 200 /* per CPU; more are a loss */
 #define ETH_P_IP 0x0800
 #define ETH_P_IPV6 0x86dd
 #define SECOND_NS 1000000000ull
@@ -67,16 +67,6 @@ static __always_inline bool within_rate(void)
 		rate->used = 0;
 	}
 	return rate->used++ < EVENTS_PER_SECOND;
-}
-
-static __always_inline void count_drop(u32 reason)
-{
-	u64 one = 1, *count = bpf_map_lookup_elem(&drop_counts, &reason);
-
-	if (count)
-		(*count)++;
-	else
-		bpf_map_update_elem(&drop_counts, &reason, &one, BPF_ANY);
 }
 
 /* Reads the headers where the stack has marked them. False: no TCP packet, or not marked yet. */
@@ -146,7 +136,6 @@ int handle_kfree_skb(u64 *ctx)
 		return 0;
 	if (!is_websocket_port(tuple.local_port) && !is_websocket_port(tuple.remote_port))
 		return 0;
-	count_drop(reason);
 	if (!within_rate()) {
 		count_loss(WST_LOSS_DROP_EVENTS);
 		return 0;

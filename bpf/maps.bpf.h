@@ -269,12 +269,4 @@ struct {
 	__type(value, u64);
 } losses __weak SEC(".maps");
 
-/* Packets of chat ports or followed sockets that this host dropped, by reason. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(max_entries, 512);
-	__type(key, u32);
-	__type(value, u64);
-} drop_counts __weak SEC(".maps");
-
 #endif

@@ -446,7 +446,7 @@ enum wst_loss_site {
 	WST_LOSS_SYNC = 2, /* a stream went out of sync */
 	WST_LOSS_LOAD = 3, /* packet bytes could not be read */
 	WST_LOSS_LOOP = 4, /* more frames or chunks in one segment than are walked */
-	WST_LOSS_DROP_EVENTS = 5, /* drops counted but not reported, above the rate limit */
+	WST_LOSS_DROP_EVENTS = 5, /* drops not reported, above the rate limit */
 	WST_LOSS_OWNERS = 6, /* process table full */
 	/*
 	 * runs that the kernel skipped: the program was busy on that CPU (recursion_misses). Without

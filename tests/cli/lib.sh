@@ -107,7 +107,7 @@ loose_programs() {
 }
 
 # Its maps have common names: those that are there, and that no process and no program holds.
-OUR_MAPS='events|notes|streams|owners|losses|listener_counts|served_ports|drop_counts|lost_ends'
+OUR_MAPS='events|notes|streams|owners|losses|listener_counts|served_ports|lost_ends'
 loose_maps() {
 	bpftool -j map show | jq -r ".[] | select(.name // \"\" | test(\"^($OUR_MAPS)\")) | .id" | sort >maps
 	{
