@@ -223,7 +223,7 @@ int handle_inet_sock_set_state(u64 *ctx)
 	int old_state = ctx[1], new_state = ctx[2];
 	struct note *note;
 
-	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP || sock_is_left_out(sk))
 		return 0;
 	if (old_state == TCP_LISTEN && new_state == TCP_CLOSE)
 		tell_listener(sk, current_task(), true);

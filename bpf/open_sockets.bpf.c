@@ -38,6 +38,8 @@ int handle_open_sockets(struct bpf_iter__task_file *ctx)
 	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP ||
 	    BPF_CORE_READ(sk, sk_type) != SOCK_STREAM)
 		return 0;
+	if (sock_is_left_out(sk))
+		return 0;
 	state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	if (state != TCP_LISTEN && state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
 		return 0;

@@ -63,6 +63,12 @@ static __always_inline bool sock_has_chat_port(const struct sock *sk)
 	return is_chat_port(sock_local_port(sk)) || is_chat_port(sock_remote_port(sk));
 }
 
+/* Only chat ports are followed, and this is none: its socket needs no note. */
+static __always_inline bool sock_is_left_out(const struct sock *sk)
+{
+	return targ_only_chat_ports && !sock_has_chat_port(sk);
+}
+
 static __always_inline bool sock_has_websocket_port(const struct sock *sk)
 {
 	return is_websocket_port(sock_local_port(sk)) || is_websocket_port(sock_remote_port(sk));
