@@ -35,6 +35,10 @@ TEST(protocol, recognised_by_subprotocol_path_or_host)
 	CHECK_STR(name_of("/cable", "", "actioncable-v1-json"), "ActionCable");
 	CHECK_STR(name_of("/socket/websocket", "", ""), "Phoenix");
 	CHECK_STR(name_of("/x", "", "V5.channel.k8s.io"), "Kubernetes");
+	CHECK_STR(name_of("/x", "", "v12.stomp"), "STOMP");
+	CHECK_STR(name_of("/chatHub", "", ""), "SignalR");
+	CHECK_STR(name_of("/hubs/chat", "", ""), "SignalR");
+	CHECK_STR(name_of("/_blazor", "", ""), "SignalR");
 }
 
 TEST(protocol, not_by_resemblance)
@@ -46,6 +50,13 @@ TEST(protocol, not_by_resemblance)
 	CHECK_STR(name_of("/websocket", "", ""), "");
 	CHECK_STR(name_of("/123/x/websocket", "", ""), "SockJS");
 	CHECK_STR(name_of("", "", "graphql-ws-of-my-own"), "");
+	CHECK_STR(name_of("/x", "", "v5.channel.k8s.io.example"), "");
+	CHECK_STR(name_of("/connection/websockets", "", ""), "");
+	CHECK_STR(name_of("/socket.iot/", "", ""), "");
+	CHECK_STR(name_of("/socket/websocket2", "", ""), "");
+	CHECK_STR(name_of("/webhooks/github", "", ""), "");
+	CHECK_STR(name_of("/webhooks/GitHub", "", ""), "");
+	CHECK_STR(name_of("/hubspot", "", ""), "");
 }
 
 TEST(protocol, tables_are_sound)
@@ -68,6 +79,88 @@ TEST(protocol, tables_are_sound)
 		}
 	}
 	CHECK(protocol_code_find(NULL, 4000) == NULL);
+}
+
+/* A path that is anybody's: the protocol shows in the subprotocol or the host, if at all. */
+static const char *path_of(const struct protocol *p)
+{
+	if (p->path_is)
+		return p->path_is("/chatHub") ? "/chatHub" : "/echo/000/x/websocket";
+	return p->paths[0] ? p->paths[0] + (p->paths[0][0] == '*') : "/chat";
+}
+
+static void close_in(struct story *st, const struct protocol *p, uint16_t code)
+{
+	story_begin(st, STORY_DIRECT);
+	for (unsigned int i = 0; p && i < st->s.leg_count; i++) {
+		struct handshake *hs = &st->conns[i].handshake;
+
+		hs->path = path_of(p);
+		hs->host = p->hosts[0] ? p->hosts[0] : "";
+		hs->subprotocol = p->subprotocols[0] ? p->subprotocols[0] : "";
+	}
+	story_close_frame(st, false, code, "");
+	story_close_frame(st, true, code, "");
+	story_fin(st, STORY_SERVER_LEG);
+}
+
+/* Each code of each protocol, in it and in a session of which nobody knows what it speaks. */
+static void check_code(const struct protocol *p, const struct protocol_code *c)
+{
+	struct story in, out;
+
+	test_note("%s %u", p->name, c->from);
+	if (protocol_code_find(p, c->from) != c)
+		return;
+	close_in(&in, p, c->from);
+	close_in(&out, NULL, c->from);
+	story_verdict(&in);
+	story_verdict(&out);
+	REQUIRE(story_evidence(&in, "protocol") || c->kind == CODE_NORMAL);
+	if (story_evidence(&in, "protocol"))
+		CHECK(strstr(story_evidence(&in, "protocol"), c->meaning) != NULL);
+	CHECK(!story_evidence(&out, "protocol"));
+	CHECK(!strstr(out.v.summary, c->meaning));
+	/* 2010 is no code that a frame may carry, and SockJS puts it into a message */
+	if (strcmp(verdict_cause_id(&in.v), "session.application_code") == 0) {
+		CHECK_EQ(in.v.advice.retry, c->retry);
+		CHECK(strstr(in.v.summary, c->meaning) != NULL);
+	}
+	story_done(&in);
+	story_done(&out);
+}
+
+TEST(protocol, codes_mean_something_only_where_it_is_recognised)
+{
+	size_t count;
+	const struct protocol *list = protocol_list(&count);
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < list[i].count; j++)
+			check_code(&list[i], &list[i].codes[j]);
+}
+
+/* Those without codes of their own say where else to look. */
+TEST(protocol, notes_are_for_what_is_recognised)
+{
+	size_t count;
+	const struct protocol *list = protocol_list(&count);
+	struct story in, out;
+
+	close_in(&out, NULL, 4000);
+	story_verdict(&out);
+	CHECK(!story_evidence(&out, "protocol"));
+	story_done(&out);
+	for (size_t i = 0; i < count; i++) {
+		if (list[i].count)
+			continue;
+		test_note("%s", list[i].name);
+		close_in(&in, &list[i], 4000);
+		story_verdict(&in);
+		REQUIRE(story_evidence(&in, "protocol") != NULL);
+		CHECK(strstr(story_evidence(&in, "protocol"), list[i].name) != NULL);
+		story_done(&in);
+	}
 }
 
 static void close_because(struct story *st, const char *path, uint16_t code, const char *reason)

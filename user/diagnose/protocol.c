@@ -139,6 +139,19 @@ static int is_sockjs_path(const char *path)
 	       isdigit((unsigned char)path[end - 3]) && isdigit((unsigned char)path[end - 2]);
 }
 
+/* Names of hubs are the application's: "/chatHub", "/hubs/chat"; Blazor's is "/_blazor". */
+static int is_signalr_path(const char *path)
+{
+	const char *last = strrchr(path, '/');
+	size_t len = strlen(path);
+
+	if (!last || strcmp(last, "/GitHub") == 0)
+		return 0;
+	return strncmp(path, "/hubs/", 6) == 0 || strncmp(path, "/signalr/", 9) == 0 ||
+	       strcmp(last, "/hub") == 0 || strcmp(last, "/chathub") == 0 ||
+	       strcmp(last, "/_blazor") == 0 || (len > 4 && strcmp(path + len - 3, "Hub") == 0);
+}
+
 #define CODES(list) .codes = list, .count = sizeof(list) / sizeof((list)[0])
 
 /* Names of subprotocols first: they were agreed on, a path may be anybody's. */
@@ -177,6 +190,9 @@ static const struct protocol protocols[] = {
 	{ .name = "Slack Socket Mode",
 	  .hosts = { "wss-primary.slack.com", "wss-backup.slack.com", "slack.com" },
 	  .note = "the reason is in the message {\"type\":\"disconnect\"}: refresh_requested and warning ask to reconnect, link_disabled to stop" },
+	{ .name = "SignalR",
+	  .path_is = is_signalr_path,
+	  .note = "the reason is in the message {\"type\":7} before the Close frame (error, allowReconnect); it has no close codes of its own" },
 	{ .name = "SockJS", .path_is = is_sockjs_path, CODES(sockjs) },
 };
 
