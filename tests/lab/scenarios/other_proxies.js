@@ -167,6 +167,8 @@ module.exports = [
     (t, { proxy }) => t.kill(proxy, 'SIGTERM')),
   through('apache', 'restarted', 'Apache gets SIGHUP: its workers end at once.',
     ['session.proxy_worker_shutdown', 'session.proxy_exited'], (t, { proxy }) => t.kill(proxy, 'SIGHUP')),
+  // Only its parent gets the signal, and tells the workers.
+  through('apache', 'terminated', 'Apache gets SIGTERM.', 'session.proxy_exited', (t, { proxy }) => t.kill(proxy, 'SIGTERM')),
   {
     ...base,
     name: 'caddy-reload',
