@@ -212,20 +212,28 @@ int pipeline_tick(struct pipeline *p, uint64_t now_ns)
 	return report_due(p, now_ns);
 }
 
-/* Copies what this build knows of the record, so that it is aligned. */
+/*
+ * Copies what this build knows of the record, so that it is aligned, and as long as this build makes
+ * it.
+ */
 static bool read_record(union record *to, const void *from, size_t len)
 {
-	size_t known;
+	size_t known, least, has;
 
 	if (len < sizeof(to->h))
 		return false;
 	memcpy(&to->h, from, sizeof(to->h));
 	known = event_size(to->h.type);
+	least = event_least_size(to->h.type);
 	if (!known)
-		known = sizeof(to->h);
-	if (to->h.size < known || to->h.size > len)
+		known = least = sizeof(to->h);
+	if (to->h.size < least || to->h.size > len)
 		return false;
-	memcpy(to->bytes, from, known);
+	has = to->h.size < known ? to->h.size : known;
+	memcpy(to->bytes, from, has);
+	memset(to->bytes + has, 0, known - has);
+	if (has < known)
+		to->h.size = (__u16)known;
 	return true;
 }
 

@@ -427,6 +427,9 @@ struct wst_process_event {
 	__u32 fds_limit;
 	char comm[WST_COMM_LEN];
 	char cgroup[WST_CGROUP_PATH_BYTES]; /* NUL-terminated; empty if it could not be read */
+	/* appended: older recordings have shorter records (event_least_size()) */
+	__u32 parent_tgid; /* 0: not read */
+	__u32 unused; /* zero */
 };
 
 enum wst_name_kind { WST_NAME_RESET = 1, WST_NAME_DROP = 2 };
@@ -486,7 +489,7 @@ WST_ASSERT_SIZE(wst_front_event, 88);
 WST_ASSERT_SIZE(wst_unix_event, 88);
 WST_ASSERT_SIZE(wst_listen_event, 112);
 WST_ASSERT_SIZE(wst_host_event, 104);
-WST_ASSERT_SIZE(wst_process_event, 312);
+WST_ASSERT_SIZE(wst_process_event, 320);
 WST_ASSERT_SIZE(wst_name_event, 80);
 WST_ASSERT_SIZE(wst_loss_event, 88);
 

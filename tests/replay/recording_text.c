@@ -86,6 +86,7 @@ static size_t each_record(const char *bytes, size_t len, bool (*fn)(void *arg, u
 	union record record;
 
 	for (; at + sizeof(record.h) <= len; at += record.h.size) {
+		memset(&record, 0, sizeof(record)); /* an older one is shorter */
 		memcpy(&record.h, bytes + at, sizeof(record.h));
 		if (record.h.size < sizeof(record.h) || record.h.size > sizeof(record) ||
 		    record.h.size > len - at)

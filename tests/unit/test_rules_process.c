@@ -282,3 +282,56 @@ TEST(rules_process, worker_of_a_proxy_that_lives)
 		story_done(&st);
 	}
 }
+
+/* Workers that are told through a pipe: only the parent, which listens, got a signal. */
+TEST(rules_process, parent_was_asked_to_stop)
+{
+	static const struct {
+		bool proxied, listens, exits;
+		int signal_ms;
+		const char *comm, *cause;
+	} rows[] = {
+		{ true, true, false, -100, "apache2", "session.proxy_exited" },
+		{ true, true, true, -100, "apache2", "session.proxy_exited" },
+		{ false, true, false, -100, "apache2", "session.process_terminated" },
+		/* it serves no port of its parent's, is another program, or took its time */
+		{ true, false, false, -100, "apache2", "session.closed_without_close_frame" },
+		{ true, true, false, -100, "bash", "session.closed_without_close_frame" },
+		{ true, true, false, -3000, "apache2", "session.closed_without_close_frame" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint32_t worker = rows[i].proxied ? STORY_PROXY_PID : STORY_SERVER_PID;
+		struct wst_task parent = { .tgid = 299 };
+		struct wst_exit_event *exit;
+		struct events *e = events_new();
+		struct story st;
+
+		test_note("row %zu", i);
+		story_begin(&st, rows[i].proxied ? STORY_PROXIED : STORY_DIRECT);
+		ev_process(e, 299, rows[i].comm, "/");
+		ev_process(e, worker, "apache2", "/")->parent_tgid = 299;
+		if (rows[i].exits) {
+			exit = ev_exit(e, worker, 0);
+			exit->h.ts_ns = STORY_END_NS + 50 * STORY_MS;
+			exit->parent_tgid = 299;
+			memcpy(exit->comm, "apache2", 8);
+		}
+		for (size_t n = 0; n < e->count; n++)
+			if (track_apply(st.track, e->records[n]))
+				abort();
+		events_free(e);
+		if (rows[i].listens)
+			process_note_accept(track_processes(st.track), &parent);
+		story_signal(&st, 299, SIGTERM, 77, rows[i].signal_ms);
+		story_fin(&st, rows[i].proxied ? STORY_PROXY_OUT : STORY_SERVER_LEG);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)), rows[i].cause);
+		if (strcmp(rows[i].cause, "session.closed_without_close_frame")) {
+			CHECK_EQ(st.v.confidence, CONFIDENCE_HIGH);
+			CHECK_STR(story_evidence(&st, "signal"),
+				  "SIGTERM (15) was sent to pid 299 by systemd (pid 77)");
+			CHECK(story_evidence(&st, "parent"));
+		}
+		story_done(&st);
+	}
+}

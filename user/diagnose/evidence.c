@@ -133,6 +133,13 @@ static void add_exit(struct evidence *ev, const struct closer_story *closer)
 			     closer->task->tgid, closer->exit_code >> 8 & 0xff);
 }
 
+static void add_parents_signal(struct evidence *ev, const struct closer_story *closer)
+{
+	evidence_signal(ev, closer->stop, &(struct wst_task){ .tgid = closer->parent->tgid });
+	evidence_add(ev, "parent", 0, "pid %u is the parent of pid %u, and listens for both",
+		     closer->parent->tgid, closer->task->tgid);
+}
+
 void evidence_process(struct evidence *ev, const struct facts *f)
 {
 	const struct closer_story *closer = &f->closer;
@@ -147,7 +154,9 @@ void evidence_process(struct evidence *ev, const struct facts *f)
 	if (p->oom_ns)
 		evidence_add(ev, "oom_kill", p->oom_ns, "the OOM killer chose pid %u (%s)", p->tgid,
 			     p->comm);
-	if (closer->stop)
+	if (closer->stop && closer->parent)
+		add_parents_signal(ev, closer);
+	else if (closer->stop)
 		evidence_signal(ev, closer->stop, closer->task);
 	else if (closer->exited && first->signal && first->signal != SIGKILL &&
 		 first->ts_ns + PROCESS_STOP_GRACE_NS >= closer->exit_ns)

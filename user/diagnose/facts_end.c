@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 
 bool facts_timed_out(const struct conn *c)
 {
@@ -250,6 +251,28 @@ static const struct fatal_signal *signal_that_ended(const struct closer_story *c
 		       NULL;
 }
 
+/*
+ * Workers of nginx and Apache are told by their parent through a pipe, too: then only the parent,
+ * which listens for them and has their name, got the signal.
+ */
+static void find_parents_stop(struct facts *f)
+{
+	struct closer_story *closer = &f->closer;
+	const struct process *p = closer->process, *parent;
+	const struct fatal_signal *stop;
+
+	if (closer->stop || !p || !p->parent_tgid || closer->party == BY_CLIENT)
+		return;
+	parent = process_find(track_processes(f->track), p->parent_tgid, 0);
+	if (!parent || !parent->accepts || strcmp(parent->comm, p->comm) != 0)
+		return;
+	stop = facts_stop_signal(parent, f->end.ts_ns);
+	if (!stop || f->end.ts_ns - stop->ts_ns > FACTS_STOP_REACTION_NS)
+		return;
+	closer->stop = stop;
+	closer->parent = parent;
+}
+
 void facts_collect_closer(struct facts *f)
 {
 	const struct end_story *end = &f->end;
@@ -269,4 +292,5 @@ void facts_collect_closer(struct facts *f)
 	f->closer.stop = facts_stop_signal(f->closer.process, end->ts_ns);
 	if (!f->closer.stop)
 		f->closer.stop = signal_that_ended(&f->closer, end->ts_ns);
+	find_parents_stop(f);
 }

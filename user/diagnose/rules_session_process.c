@@ -156,7 +156,8 @@ static bool retired(const struct facts *f)
 
 	return closer->exited && !closer->exiting && !closer->exit_code && !f->closing.frame &&
 	       closer->exit_ns >= f->end.ts_ns &&
-	       closer->exit_ns - f->end.ts_ns <= WORKER_EXIT_NS && !facts_made_for_it(f, closer->task);
+	       closer->exit_ns - f->end.ts_ns <= WORKER_EXIT_NS &&
+	       !facts_made_for_it(f, closer->task);
 }
 
 /* Asked by somebody else than the proxy itself, whose processes share a name: no reload does that. */
@@ -218,7 +219,8 @@ static bool stopped_at_once(const struct facts *f)
 static enum confidence proxy_exited(const struct facts *f, struct evidence *ev)
 {
 	bool asked = f->closer.stop && (f->closer.exited || stopped_at_once(f)) && !f->closing.frame;
-	bool left_with_parent = retired(f) && !facts_ran_out(f) && parent_of_worker(f);
+	bool left_with_parent = !f->closer.parent && retired(f) && !facts_ran_out(f) &&
+				parent_of_worker(f);
 
 	if (!is_proxy_process(f) ||
 	    !(left_with_parent || (is_surely_proxy(f) && (died(f) || asked))))

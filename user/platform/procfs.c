@@ -36,10 +36,10 @@ static ssize_t read_text(int dir_fd, const char *name, char *ret_text, size_t si
 }
 
 /*
- * Fields 9 and 22 of stat: flags, and the start time in ticks since boot. The name in field 2 may
- * hold anything, ')' too.
+ * Fields 4, 9 and 22 of stat: parent, flags, and the start time in ticks since boot. The name in
+ * field 2 may hold anything, ')' too.
  */
-static int check_start(int dir_fd, uint64_t start_ns)
+static int check_start(int dir_fd, uint64_t start_ns, uint32_t *ret_parent)
 {
 	char text[1024];
 	const char *s;
@@ -50,6 +50,8 @@ static int check_start(int dir_fd, uint64_t start_ns)
 		return -ESRCH;
 	s = strrchr(text, ')');
 	for (int field = 2; s && field < 22; field++) {
+		if (field == 4 && ret_parent)
+			*ret_parent = (uint32_t)strtoul(s, NULL, 10);
 		if (field == 9)
 			exiting = strtoull(s, NULL, 10) & PF_EXITING;
 		s = strchr(s + 1, ' ');
@@ -200,7 +202,7 @@ int procfs_read_process(uint32_t tgid, uint64_t start_ns, struct wst_process_eve
 	snprintf(path, sizeof(path), "/proc/%u", tgid);
 	/* Every file is opened below this directory: all fail with ESRCH once the process is gone. */
 	dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir_fd < 0 || check_start(dir_fd, start_ns)) {
+	if (dir_fd < 0 || check_start(dir_fd, start_ns, &ret_event->parent_tgid)) {
 		if (dir_fd >= 0)
 			close(dir_fd);
 		return -ESRCH;
@@ -210,7 +212,7 @@ int procfs_read_process(uint32_t tgid, uint64_t start_ns, struct wst_process_eve
 	ret_event->fds_limit = read_descriptor_limit(dir_fd);
 	if (count_descriptors(dir_fd, &ret_event->fds_used))
 		ret_event->fds_used = 0;
-	err = check_start(dir_fd, start_ns); /* it may have begun to exit meanwhile */
+	err = check_start(dir_fd, start_ns, NULL); /* it may have begun to exit meanwhile */
 	close(dir_fd);
 	if (err)
 		*ret_event = blank;

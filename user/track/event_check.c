@@ -2,6 +2,7 @@
 #include "track/event_check.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 size_t event_size(uint16_t type)
@@ -32,6 +33,12 @@ size_t event_size(uint16_t type)
 	};
 
 	return type < sizeof(sizes) / sizeof(sizes[0]) ? sizes[type] : 0;
+}
+
+size_t event_least_size(uint16_t type)
+{
+	return type == WST_EV_PROCESS ? offsetof(struct wst_process_event, parent_tgid) :
+					event_size(type);
 }
 
 int event_check(const struct wst_event *event)

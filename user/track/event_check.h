@@ -13,6 +13,8 @@
 
 /* Bytes of a record of this type, 0 for a type that this build does not know. */
 size_t event_size(uint16_t type);
+/* Of one that an older build wrote, before fields were appended: what it lacks is zero. */
+size_t event_least_size(uint16_t type);
 /*
  * 0; -EINVAL for a record shorter than its type (a longer one comes from a newer build and is
  * fine); -ENOENT for an unknown type.

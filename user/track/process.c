@@ -245,6 +245,8 @@ static void apply_process(struct process *p, const struct wst_process_event *e)
 	char cgroup[WST_CGROUP_PATH_BYTES], id[sizeof(p->container_id)];
 
 	set_comm(p, e->comm);
+	if (e->parent_tgid)
+		p->parent_tgid = e->parent_tgid;
 	if (e->fds_limit) {
 		p->fds_used = e->fds_used;
 		p->fds_limit = e->fds_limit;
