@@ -337,7 +337,8 @@ static void watch_period(const struct facts *f, const struct verdict *v)
 	const struct pattern *p = &f->crowd.pattern;
 	struct incident *i;
 
-	if (!(v->rule->flags & RULE_PERIODIC) || p->count < PATTERN_REPEATS)
+	/* What one moment ended happened once. */
+	if (!(v->rule->flags & RULE_PERIODIC) || p->count < PATTERN_REPEATS || p->moments < 2)
 		return;
 	i = raise_incident(f, INCIDENT_PERIODIC_DISCONNECT, f->crowd.ends_key,
 			   f->crowd.sample.ended_ns);

@@ -15,6 +15,8 @@
 #define SHORTEST_NS (9 * SECOND_NS / 10)
 /* Who is turned away is turned away before it said anything. */
 #define AT_ONCE_NS (2 * SECOND_NS)
+/* That a silence is as long as a timer that people set means something from here on. */
+#define ROUND_FROM_NS (9 * SECOND_NS)
 /* Nobody waits for credentials for longer. */
 #define AUTH_LONGEST_NS (30 * SECOND_NS)
 /* The shortest timers of NAT that are met; a peer that went away is mostly missed sooner. */
@@ -39,10 +41,14 @@ static bool closed_alive(const struct facts *f)
 	return f->closer.task && !f->closer.exiting && !f->closer.stop;
 }
 
-/* More than one event ended them, or it is a time that people set: no coincidence of one moment. */
+/*
+ * More than one event ended them, or it is a time that people set: no coincidence of one moment. Of
+ * the shortest times a third are like one of those.
+ */
 static bool recurs(const struct pattern *p)
 {
-	return p->kind && (p->moments > 1 || timeout_is_round(p->value_ns));
+	return p->kind &&
+	       (p->moments > 1 || (p->value_ns >= ROUND_FROM_NS && timeout_is_round(p->value_ns)));
 }
 
 static bool is_idle_pattern(const struct facts *f)

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Sessions that end after the same silence: a timer, or one event? */
+#include "test.h"
+
+#include "story.h"
+#include "track/group.h"
+
+static void last_words(struct story *st, int before_end_ms)
+{
+	for (unsigned int i = 0; i < 2 * st->s.leg_count; i++) {
+		struct wst_walk_facts *w = &st->conns[i / 2].end->walk[i % 2];
+
+		w->last_payload_ns = w->last_data_ns = STORY_END_NS -
+						       (uint64_t)before_end_ms * STORY_MS;
+	}
+}
+
+static bool tells_of_a_period(const struct story *st)
+{
+	struct incident i;
+
+	while (incident_next(&track_groups(st->track)->incidents, STORY_END_NS, true, &i))
+		if (i.kind == INCIDENT_PERIODIC_DISCONNECT)
+			return true;
+	return false;
+}
+
+/*
+ * Sessions of one moment have the same silence behind them whatever ended them (a process that
+ * replaces itself, a lost database): only a long one of a length that people set is telling.
+ */
+TEST(rules_timer, one_moment_is_no_period)
+{
+	static const struct {
+		int silence_ms;
+		const char *id;
+	} cases[] = {
+		{ 2900, "session.closed_without_close_frame" },
+		{ 5000, "session.closed_without_close_frame" },
+		{ 9200, "session.closed_without_close_frame" },
+		{ 9900, "session.server_idle_timeout" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct story st;
+
+		test_note("case %zu", i);
+		story_begin(&st, STORY_DIRECT);
+		last_words(&st, cases[i].silence_ms);
+		story_fin(&st, STORY_SERVER_LEG);
+		story_companions(&st, 3);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)), cases[i].id);
+		CHECK_EQ(st.v.confidence, CONFIDENCE_MEDIUM);
+		CHECK(!tells_of_a_period(&st));
+		story_done(&st);
+	}
+}
+
+TEST(rules_timer, several_moments_are_one)
+{
+	struct story st;
+
+	story_begin(&st, STORY_DIRECT);
+	last_words(&st, 2900);
+	story_fin(&st, STORY_SERVER_LEG);
+	story_forerunners(&st, 3, 700, 0);
+	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.server_idle_timeout");
+	CHECK_EQ(st.v.confidence, CONFIDENCE_HIGH);
+	CHECK(tells_of_a_period(&st));
+	story_done(&st);
+}
