@@ -150,6 +150,8 @@ static bool repeats(const struct pattern_group *g, const struct cluster *cl, uin
 	struct range all = { 0 }, alike = { 0 }, began = { 0 };
 	uint32_t messages = 0;
 
+	if (cl->wanted_ns < SHORTEST_NS)
+		return false;
 	p->reaction = true;
 	for (uint32_t i = 0; i < g->count; i++) {
 		const struct pattern_sample *s = &g->samples[i];
@@ -165,7 +167,7 @@ static bool repeats(const struct pattern_group *g, const struct cluster *cl, uin
 		p->talked_late |= has_talked_late(s);
 		p->reaction = p->reaction && is_reaction(s);
 	}
-	if (cl->wanted_ns < SHORTEST_NS || alike.count < at_least ||
+	if (alike.count < at_least ||
 	    is_chance(alike.count, all.count - alike.count, range_span(&all), cl->tolerance_ns))
 		return false;
 	p->kind = cl->kind;
