@@ -8,11 +8,12 @@
 
 static __always_inline void count_loss(enum wst_loss_site site)
 {
-	u32 key = site;
-	u64 *total = bpf_map_lookup_elem(&losses, &key);
+	struct losses *lost;
+	u32 key = 0;
 
-	if (total)
-		(*total)++;
+	lost = bpf_map_lookup_elem(&losses, &key);
+	if (lost)
+		lost->total[site]++;
 }
 
 static __always_inline void fill_header(struct wst_event *h, u16 type, u16 size, u64 cookie,

@@ -262,11 +262,16 @@ struct {
 	__type(value, u64);
 } lost_ends __weak SEC(".maps");
 
+/* What this CPU has lost, as in struct wst_loss_event: one value, as user space asks for it often. */
+struct losses {
+	u64 total[WST_LOSS_SITES];
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 8); /* wst_loss_event.total */
+	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, u64);
+	__type(value, struct losses);
 } losses __weak SEC(".maps");
 
 #endif

@@ -263,6 +263,8 @@ static void count_skipped_runs(const struct loader *l, uint64_t total[LOADER_LOS
 	struct bpf_program *program;
 
 	bpf_object__for_each_program(program, l->skel->obj) {
+		if (bpf_program__type(program) != BPF_PROG_TYPE_TRACING)
+			continue;
 		if (program == l->skel->progs.handle_kfree_skb)
 			total[WST_LOSS_DROP_EVENTS] += skipped_runs(program);
 		else if (program != l->skel->progs.handle_inet_sock_set_state)
@@ -270,18 +272,20 @@ static void count_skipped_runs(const struct loader *l, uint64_t total[LOADER_LOS
 	}
 }
 
+_Static_assert(LOADER_LOSS_SITES == WST_LOSS_SITES, "the value of the map losses");
+
 int loader_read_losses(const struct loader *l, uint64_t ret_total[LOADER_LOSS_SITES])
 {
-	uint32_t sites = bpf_map__max_entries(l->skel->maps.losses);
-	uint64_t *per_cpu = calloc((size_t)l->cpu_count, sizeof(*per_cpu));
+	uint64_t(*per_cpu)[LOADER_LOSS_SITES] = calloc((size_t)l->cpu_count, sizeof(*per_cpu));
+	uint32_t key = 0;
 	int err = per_cpu ? 0 : -ENOMEM;
 
 	memset(ret_total, 0, LOADER_LOSS_SITES * sizeof(*ret_total));
-	for (uint32_t site = 0; !err && site < sites && site < LOADER_LOSS_SITES; site++) {
-		err = bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.losses), &site, per_cpu);
-		for (int cpu = 0; !err && cpu < l->cpu_count; cpu++)
-			ret_total[site] += per_cpu[cpu];
-	}
+	if (!err)
+		err = bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.losses), &key, per_cpu);
+	for (int cpu = 0; !err && cpu < l->cpu_count; cpu++)
+		for (unsigned int site = 0; site < LOADER_LOSS_SITES; site++)
+			ret_total[site] += per_cpu[cpu][site];
 	free(per_cpu);
 	if (!err)
 		count_skipped_runs(l, ret_total);
