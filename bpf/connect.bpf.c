@@ -106,7 +106,7 @@ static __always_inline bool failed_without_handshake(struct sock *sk, struct not
 		       BPF_CORE_READ(tp, bytes_received) <= 1;
 	if (BPF_CORE_READ(tp, bytes_sent))
 		return false;
-	if (!BPF_CORE_READ(sk, sk_socket) && !(note->flags & NOTE_FIN_OUT))
+	if (!sk->sk_socket && !(note->flags & NOTE_FIN_OUT))
 		return age_ns > UNACCEPTED_AGE_NS;
 	return note->flags & NOTE_FIN_OUT_FIRST && age_ns < UNSERVED_AGE_NS &&
 	       (note->seen & SEEN_TLS || !BPF_CORE_READ(tp, bytes_received));
@@ -132,7 +132,7 @@ static __always_inline void emit_state(const struct sock *sk, const struct note 
 			event->exit_code = BPF_CORE_READ(task, exit_code);
 		}
 	} else if (new_state == TCP_CLOSE_WAIT && note->flags & NOTE_PASSIVE &&
-		   !BPF_CORE_READ(sk, sk_socket)) {
+		   !sk->sk_socket) {
 		event->flags = WST_STATE_UNACCEPTED;
 		event->task = note->owner;
 		event->h.tgid = note->owner.tgid;
@@ -157,7 +157,7 @@ static __always_inline bool note_close(struct sock *sk, struct note *note, int o
 
 	/* a socket without a process, never accepted, is closed with its listener */
 	if (local || (new_state == TCP_CLOSE && old_state == TCP_ESTABLISHED &&
-		      BPF_CORE_READ(sk, sk_socket) && !BPF_CORE_READ(sk, sk_err))) {
+		      sk->sk_socket && !sk->sk_err)) {
 		if (!(note->flags & NOTE_FIN_IN))
 			note->flags |= NOTE_FIN_OUT_FIRST;
 		note->flags |= NOTE_FIN_OUT;
@@ -170,7 +170,7 @@ static __always_inline bool note_close(struct sock *sk, struct note *note, int o
 	 * peer closed first.
 	 */
 	if (new_state == TCP_CLOSE && (old_state == TCP_CLOSE_WAIT || old_state == TCP_SYN_SENT) &&
-	    !BPF_CORE_READ(sk, sk_err))
+	    !sk->sk_err)
 		return sock_in_process(sk);
 	return false;
 }
@@ -223,7 +223,7 @@ int handle_inet_sock_set_state(u64 *ctx)
 	int old_state = ctx[1], new_state = ctx[2];
 	struct note *note;
 
-	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP || sock_is_left_out(sk))
+	if (sk->sk_protocol != IPPROTO_TCP || sock_is_left_out(sk))
 		return 0;
 	if (old_state == TCP_LISTEN && new_state == TCP_CLOSE)
 		tell_listener(sk, current_task(), true);

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The last snapshot of a socket. */
+/*
+ * The last snapshot of a socket. Its fields are many: they are read directly, which the kernel allows
+ * where the socket is an argument of the tracepoint: a call of bpf_probe_read_kernel() for each is what an
+ * end would mostly consist of.
+ */
 #ifndef END_BPF_H
 #define END_BPF_H
 
@@ -7,22 +11,23 @@
 
 static __always_inline bool sock_has_flag(const struct sock *sk, int flag)
 {
-	return BPF_CORE_READ(sk, __sk_common.skc_flags) >> flag & 1;
+	return sk->__sk_common.skc_flags >> flag & 1;
 }
 
-static __always_inline u32 tcp_flags(const struct sock *sk, const struct note *note)
+static __always_inline u32 tcp_flags(const struct tcp_sock *tp, const struct note *note)
 {
+	const struct sock *sk = (const struct sock *)tp;
 	u32 flags = 0;
 
-	if (note->flags & NOTE_PASSIVE && !BPF_CORE_READ(sk, sk_socket) &&
+	if (note->flags & NOTE_PASSIVE && !sk->sk_socket &&
 	    !(note->flags & NOTE_FIN_OUT))
 		flags |= WST_TCP_NEVER_ACCEPTED;
 	if (sock_has_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_KEEPOPEN)))
 		flags |= WST_TCP_KEEPALIVE;
 	if (sock_has_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_LINGER)) &&
-	    !BPF_CORE_READ_BITFIELD_PROBED(sk, sk_lingertime))
+	    !BPF_CORE_READ_BITFIELD(sk, sk_lingertime))
 		flags |= WST_TCP_LINGER0;
-	if (BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_user_timeout))
+	if (tp->inet_conn.icsk_user_timeout)
 		flags |= WST_TCP_USER_TIMEOUT;
 	/* connect() failed before a SYN was sent: inet_hash_connect() found no port */
 	if (note->flags & NOTE_ATTEMPT)
@@ -38,28 +43,28 @@ static __always_inline u32 tcp_flags(const struct sock *sk, const struct note *n
 	return flags;
 }
 
-static __always_inline void tcp_numbers(const struct sock *sk, struct wst_tcp_facts *ret)
+static __always_inline void tcp_numbers(const struct tcp_sock *tp, struct wst_tcp_facts *ret)
 {
-	struct tcp_sock *tp = (struct tcp_sock *)sk;
+	const struct sock *sk = (const struct sock *)tp;
 
-	ret->bytes_in = BPF_CORE_READ(tp, bytes_received);
-	ret->bytes_out = BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans);
-	ret->srtt_us = BPF_CORE_READ(tp, srtt_us) >> 3;
-	ret->unacked_bytes = BPF_CORE_READ(tp, snd_nxt) - BPF_CORE_READ(tp, snd_una);
-	ret->unsent_bytes = BPF_CORE_READ(tp, write_seq) - BPF_CORE_READ(tp, snd_nxt);
-	ret->unread_bytes = BPF_CORE_READ(tp, rcv_nxt) - BPF_CORE_READ(tp, copied_seq);
-	ret->send_window = BPF_CORE_READ(tp, snd_wnd);
-	ret->receive_window = BPF_CORE_READ(tp, rcv_wnd);
-	ret->retransmits = BPF_CORE_READ(tp, total_retrans);
-	ret->mss = BPF_CORE_READ(tp, mss_cache);
-	ret->timeouts = BPF_CORE_READ(tp, inet_conn.icsk_retransmits);
-	ret->backoff = BPF_CORE_READ(tp, inet_conn.icsk_backoff);
-	ret->probes = BPF_CORE_READ(tp, inet_conn.icsk_probes_out);
-	ret->error = BPF_CORE_READ(sk, sk_err);
-	ret->soft_error = BPF_CORE_READ(sk, sk_err_soft);
+	ret->bytes_in = tp->bytes_received;
+	ret->bytes_out = tp->bytes_sent - tp->bytes_retrans;
+	ret->srtt_us = tp->srtt_us >> 3;
+	ret->unacked_bytes = tp->snd_nxt - tp->snd_una;
+	ret->unsent_bytes = tp->write_seq - tp->snd_nxt;
+	ret->unread_bytes = tp->rcv_nxt - tp->copied_seq;
+	ret->send_window = tp->snd_wnd;
+	ret->receive_window = tp->rcv_wnd;
+	ret->retransmits = tp->total_retrans;
+	ret->mss = tp->mss_cache;
+	ret->timeouts = tp->inet_conn.icsk_retransmits;
+	ret->backoff = tp->inet_conn.icsk_backoff;
+	ret->probes = tp->inet_conn.icsk_probes_out;
+	ret->error = sk->sk_err;
+	ret->soft_error = sk->sk_err_soft;
 	if (!ret->error)
 		ret->error = ret->soft_error;
-	ret->sacked_segments = BPF_CORE_READ(tp, sacked_out);
+	ret->sacked_segments = tp->sacked_out;
 }
 
 /* SYN and FIN take a sequence number each that is no byte. */
@@ -81,11 +86,10 @@ static __always_inline u64 last_segment_ns(const struct stream *stream, enum wst
 	return bare_ns > payload_ns ? bare_ns : payload_ns;
 }
 
-static __always_inline void stream_facts(const struct sock *sk, const struct stream *stream,
+static __always_inline void stream_facts(const struct tcp_sock *tp, const struct stream *stream,
 					 struct wst_end_event *event)
 {
 	const struct tcp_path *path = &stream->path;
-	struct tcp_sock *tp = (struct tcp_sock *)sk;
 
 	event->tcp.last_segment_in_ns = last_segment_ns(stream, WST_IN);
 	event->tcp.last_segment_out_ns = last_segment_ns(stream, WST_OUT);
@@ -98,38 +102,42 @@ static __always_inline void stream_facts(const struct sock *sk, const struct str
 	event->walk[WST_IN] = stream->walk[WST_IN].facts;
 	event->walk[WST_OUT] = stream->walk[WST_OUT].facts;
 	event->walk[WST_IN].flags |= ws_walk_pending(&stream->walk[WST_IN],
-						     BPF_CORE_READ(tp, copied_seq));
-	if (ws_walk_has_missed(&stream->walk[WST_IN], BPF_CORE_READ(tp, rcv_nxt)) ||
+						     tp->copied_seq);
+	if (ws_walk_has_missed(&stream->walk[WST_IN], tp->rcv_nxt) ||
 	    stream->walk[WST_IN].skipped)
 		event->walk[WST_IN].flags |= WST_WALK_LOST;
-	if (ws_walk_has_missed(&stream->walk[WST_OUT], BPF_CORE_READ(tp, snd_una)))
+	if (ws_walk_has_missed(&stream->walk[WST_OUT], tp->snd_una))
 		event->walk[WST_OUT].flags |= WST_WALK_LOST;
 	event->walk[WST_OUT].flags |= ws_walk_pending(&stream->walk[WST_OUT],
-						      BPF_CORE_READ(tp, snd_una));
+						      tp->snd_una);
 }
 
 /* All that is known of a socket, in a zeroed record. */
-static __always_inline void fill_end(const struct sock *sk, const struct note *note,
+static __always_inline void fill_end(struct sock *sk, const struct note *note,
 				     const struct stream *stream, struct wst_end_event *event)
 {
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
 	note_tuple(sk, note, &event->tuple);
 	event->owner = note->owner;
 	event->open_flags = note_open_flags(note);
 	event->established_ns = note->established_ns;
 	event->syn_retransmits = note->syn_retransmits;
-	tcp_numbers(sk, &event->tcp);
-	drop_phantom_bytes(note, &event->tcp);
-	event->tcp.flags = tcp_flags(sk, note);
 	event->tcp.tls_alert_in = note->tls_alert[WST_IN];
 	event->tcp.tls_alert_out = note->tls_alert[WST_OUT];
 	event->tcp.state_count = note->state_count;
 	__builtin_memcpy(event->tcp.states, note->states, sizeof(note->states));
+	if (!tp)
+		return;
+	tcp_numbers(tp, &event->tcp);
+	drop_phantom_bytes(note, &event->tcp);
+	event->tcp.flags = tcp_flags(tp, note);
 	if (stream)
-		stream_facts(sk, stream, event);
+		stream_facts(tp, stream, event);
 }
 
 /* Sends WST_EV_END once. */
-static __always_inline void emit_end(const struct sock *sk, struct note *note,
+static __always_inline void emit_end(struct sock *sk, struct note *note,
 				     const struct stream *stream, u64 cookie)
 {
 	struct wst_end_event *event;
@@ -145,7 +153,7 @@ static __always_inline void emit_end(const struct sock *sk, struct note *note,
 }
 
 /* The same when there will be no other chance: user space asks for those that were lost. */
-static __always_inline void emit_last_end(const struct sock *sk, struct note *note,
+static __always_inline void emit_last_end(struct sock *sk, struct note *note,
 					  const struct stream *stream, u64 cookie)
 {
 	u64 now_ns;
@@ -161,7 +169,7 @@ static __always_inline void emit_last_end(const struct sock *sk, struct note *no
  * Sends WST_EV_CLOSING: the local FIN is about to be queued. Called before NOTE_FIN_OUT is set, as
  * the FIN has no sequence number yet.
  */
-static __always_inline void emit_closing(const struct sock *sk, const struct note *note,
+static __always_inline void emit_closing(struct sock *sk, const struct note *note,
 					 const struct stream *stream, u64 cookie)
 {
 	struct wst_end_event *event = reserve_event(WST_EV_CLOSING, sizeof(*event), cookie,
