@@ -3,6 +3,7 @@
 #include "frames.bpf.h"
 
 #define BODY_BYTES 64
+#define SHORT_CHUNK_BYTES 256
 
 /*
  * Scans the next bytes of the head in the segment [seq, seq + len) whose payload starts at
@@ -70,6 +71,37 @@ __noinline int body_names_session(struct __sk_buff *skb, u32 offset, u32 len)
 	return 0;
 }
 
+/* The next chunk of a head: where its n bytes are, and what is to be said of them. */
+struct chunk {
+	u64 cookie;
+	u32 tgid, head_seq, head_offset, offset, n;
+	u8 direction, flags;
+};
+
+/* Sends a chunk of `room` bytes at most (a constant, a power of two), for which the record has room. */
+static __always_inline bool send_chunk(struct __sk_buff *skb, const struct chunk *c, u32 room)
+{
+	u32 n = c->n, size = __builtin_offsetof(struct wst_http_event, data) + room;
+	struct wst_http_event *event = reserve_event(WST_EV_HTTP, size, c->cookie, c->tgid);
+
+	if (!event)
+		return false;
+	event->head_seq = c->head_seq;
+	event->offset = c->head_offset;
+	event->direction = c->direction;
+	event->flags = c->flags;
+	event->len = n;
+	barrier_var(n);
+	n = ((n - 1) & (room - 1)) + 1;
+	if (!load_bytes(skb, c->offset, held_way(c->direction, 0), c->head_seq + c->head_offset,
+			event->data, n)) {
+		event->len = 0;
+		event->flags |= WST_HTTP_CUT;
+	}
+	bpf_ringbuf_submit(event, 0);
+	return true;
+}
+
 /*
  * Sends a chunk of the n bytes of a head that lie at `offset` of the packet. flags: enum
  * wst_http_flag, the direction in bit 8, which chunk from bit 16 on. Returns 1 when there are more.
@@ -79,31 +111,26 @@ __noinline int emit_chunk(struct __sk_buff *skb, u32 offset, u32 n, u32 head_off
 	struct bpf_sock *sk = packet_sock(skb);
 	struct note *note = sk ? packet_note(sk) : NULL;
 	u32 done = (flags >> 16) * WST_HTTP_CHUNK_BYTES;
-	struct wst_http_event *event;
-	bool more;
+	struct chunk c = { .n = n - done };
+	bool more, sent;
 
 	if (!note || done >= n)
 		return 0;
-	event = reserve_event(WST_EV_HTTP, sizeof(*event), packet_cookie(skb, sk), note->owner.tgid);
-	if (!event)
-		return 0;
-	n -= done;
-	more = n > WST_HTTP_CHUNK_BYTES;
-	if (more)
-		n = WST_HTTP_CHUNK_BYTES;
-	event->head_seq = note->scan.head_seq;
-	event->offset = head_offset + done;
-	event->direction = flags >> 8 & 1;
-	event->flags = more ? flags & ~(u32)(WST_HTTP_LAST | WST_HTTP_CUT | WST_HTTP_SESSION_BODY) :
-			      flags;
-	event->len = n;
-	barrier_var(n);
-	n = ((n - 1) & (WST_HTTP_CHUNK_BYTES - 1)) + 1;
-	if (!load_bytes(skb, further(offset, done), held_way(flags >> 8, 0),
-			note->scan.head_seq + event->offset, event->data, n)) {
-		event->len = 0;
-		event->flags |= WST_HTTP_CUT;
+	more = c.n > WST_HTTP_CHUNK_BYTES;
+	if (more) {
+		c.n = WST_HTTP_CHUNK_BYTES;
+		flags &= ~(u32)(WST_HTTP_LAST | WST_HTTP_CUT | WST_HTTP_SESSION_BODY);
 	}
-	bpf_ringbuf_submit(event, 0);
-	return more;
+	c.cookie = packet_cookie(skb, sk);
+	c.tgid = note->owner.tgid;
+	c.head_seq = note->scan.head_seq;
+	c.head_offset = head_offset + done;
+	c.offset = further(offset, done);
+	c.direction = flags >> 8 & 1;
+	c.flags = flags;
+	if (c.n <= SHORT_CHUNK_BYTES)
+		sent = send_chunk(skb, &c, SHORT_CHUNK_BYTES);
+	else
+		sent = send_chunk(skb, &c, WST_HTTP_CHUNK_BYTES);
+	return sent && more;
 }

@@ -79,6 +79,23 @@ static int feed(struct tracer *t, const struct wst_event *record, size_t len)
 	return err ? stop(t, err) : 0;
 }
 
+/* The kernel side leaves out bytes at the end of a record that are not in use. Returns its length. */
+static size_t complete(struct tracer *t, size_t len)
+{
+	struct wst_event *event = &t->record.event;
+	size_t whole = len;
+
+	if (event->type == WST_EV_HTTP)
+		whole = sizeof(struct wst_http_event);
+	if (event->type == WST_EV_FRAME)
+		whole = sizeof(struct wst_frame_event);
+	if (len >= whole)
+		return len;
+	memset(t->record.bytes + len, 0, whole - len);
+	event->size = (uint16_t)whole;
+	return whole;
+}
+
 /* Callback of the ring buffer: a negative return ends this round of it. */
 static int take_record(void *arg, void *data, size_t len)
 {
@@ -91,6 +108,7 @@ static int take_record(void *arg, void *data, size_t len)
 		return 0;
 	t->took = true;
 	memcpy(t->record.bytes, data, len);
+	len = complete(t, len);
 	redact_record(t->redactor, event, len);
 	/* now: the process may be gone when its turn comes */
 	if (process_watch_see(t->processes, event, len, &process))
