@@ -14,6 +14,7 @@ cd "$(dirname "$0")/../.." || exit
 . tests/bpf/test_connect.sh
 . tests/bpf/test_end.sh
 . tests/bpf/test_sockets.sh
+. tests/bpf/test_unix.sh
 . tests/bpf/test_hostile.sh
 . tests/bpf/test_limits.sh
 

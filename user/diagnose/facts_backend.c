@@ -8,7 +8,7 @@
 #include "diagnose/timeouts.h"
 
 /* An event loop passes an end on at once; on a busy machine, or when much memory is freed, later. */
-#define AT_ONCE_NS 200000000ull
+#define AT_ONCE_NS 100000000ull
 #define LATE_NS 1000000000ull
 
 static const struct process *process_of(const struct facts *f, const struct unix_backend *b)

@@ -77,6 +77,6 @@ server.on('upgrade', (request, socket, head) => {
   sockets.handleUpgrade(request, socket, head, (client) => welcome(client, query));
 });
 
-server.listen(Number(port), () => {
+server.listen(Number(port) || port, () => {
   process.stdout.write(`listening on ${server.address().port}\n`);
 });

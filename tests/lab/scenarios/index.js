@@ -14,6 +14,7 @@ const rows = [
   ...require('./reported'),
   ...require('./other_servers'),
   ...require('./other_proxies'),
+  ...require('./unix_socket'),
   ...require('./other_handshakes'),
   ...require('./other_situations'),
   ...require('./soak'),

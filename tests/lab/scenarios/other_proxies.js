@@ -4,11 +4,8 @@
 
 // Proxies besides nginx and HAProxy, and hops that know nothing of HTTP.
 
-const fs = require('fs');
-const path = require('path');
 const { selfSigned } = require('../deps');
 const { caddyReload } = require('../proxies');
-const { passTo } = require('../software');
 const { until } = require('../../e2e/wait');
 const { childrenOf } = require('../world');
 
@@ -108,19 +105,6 @@ const nobody = (kind, cause) => ({
   },
 });
 
-// aiohttp listens on a Unix socket of the proxy's host.
-async function behindUnixSocket(t, more = '', settings = {}) {
-  const socket = path.join(t.world.folder, 'backend.sock');
-  const server = path.join(__dirname, '../servers/chat_aiohttp.py');
-  const backend = t.world.start('proxy', ['/usr/bin/python3', server, JSON.stringify({ path: socket, ...settings })], { title: 'aiohttp' });
-  if (!await until(() => fs.existsSync(socket), 10000)) {
-    throw new Error('aiohttp made no socket');
-  }
-  fs.chmodSync(socket, 0o777);
-  await t.nginx({ server: passTo(`unix:${socket}:`, more) });
-  return backend;
-}
-
 const TUNNELS = ['apache', 'caddy', 'dockerProxy', 'goProxy', 'h2o', 'lighttpd', 'nghttpx', 'nodeProxy', 'squid', 'varnish', 'socat', 'stunnel'];
 
 module.exports = [
@@ -204,61 +188,6 @@ module.exports = [
       const sessions = await t.opens(3, { to: 'proxy' });
       await t.sleep(SETTLED_MS);
       t.world.start('proxy', caddyReload({ folder: t.world.folder }), { title: 'caddy reload' });
-      await Promise.all(sessions.map((session) => session.closed()));
-    },
-  },
-  {
-    ...base,
-    name: 'unix-socket-read-timeout',
-    broken: 'nginx reaches its backend through a Unix socket; proxy_read_timeout is two seconds.',
-    cause: 'session.proxy_idle_timeout',
-    pattern: ['session.closed_without_close_frame'],
-    // A timer of the backend would look the same: see the next one.
-    confidence: 'medium',
-    atMost: 'medium',
-    async run(t) {
-      await behindUnixSocket(t, 'proxy_read_timeout 2s;');
-      await fallSilent(t, { to: 'proxy' });
-    },
-  },
-  {
-    ...base,
-    name: 'unix-socket-backend-idles',
-    broken: 'nginx reaches its backend through a Unix socket; receive_timeout of the backend is two seconds.',
-    // Nothing on the sockets that are followed tells whose timer it is, so neither may be sure.
-    cause: ['session.server_idle_timeout', 'session.proxy_idle_timeout'],
-    pattern: ['session.closed_without_close_frame'],
-    confidence: 'low',
-    atMost: 'medium',
-    async run(t) {
-      await behindUnixSocket(t, '', { receive_timeout: 2 });
-      await fallSilent(t, { to: 'proxy' });
-    },
-  },
-  {
-    ...base,
-    name: 'unix-socket-backend-killed',
-    broken: 'nginx reaches its backend through a Unix socket, and the backend is killed.',
-    cause: 'session.process_killed',
-    async run(t) {
-      const backend = await behindUnixSocket(t);
-      const session = await t.open({ to: 'proxy' });
-      await session.say('hello');
-      await t.sleep(SETTLED_MS);
-      t.kill(backend);
-      await session.closed();
-    },
-  },
-  {
-    ...base,
-    name: 'unix-socket-backend-killed-in-silence',
-    broken: 'The same, of three sessions that began together and have been silent for six seconds.',
-    cause: 'session.process_killed',
-    async run(t) {
-      const backend = await behindUnixSocket(t);
-      const sessions = await t.opens(3, { to: 'proxy' });
-      await t.sleep(6000);
-      t.kill(backend);
       await Promise.all(sessions.map((session) => session.closed()));
     },
   },

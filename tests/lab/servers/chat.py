@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """A chat server on the websockets library, started with a JSON object of settings:
 
-port, ping_interval and ping_timeout (seconds or null), max_size (bytes), and "habit":
+port, or path of a Unix socket; ping_interval and ping_timeout (seconds or null), max_size (bytes), and "habit":
 "raise" (the handler fails on the first message), "block" (it computes for block_s seconds
 without giving the event loop a chance). SIGTERM closes the server as the library does it.
 """
@@ -33,8 +33,11 @@ async def main():
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set_result, None)
     options = {name: SETTINGS.get(name) for name in ("ping_interval", "ping_timeout")}
     options["max_size"] = SETTINGS.get("max_size", 2**20)
-    async with websockets.serve(chat, "", SETTINGS["port"], **options):
-        print("listening on", SETTINGS["port"], flush=True)
+    path = SETTINGS.get("path")
+    serve = websockets.unix_serve(chat, path, **options) if path else websockets.serve(
+        chat, "", SETTINGS["port"], **options)
+    async with serve:
+        print("listening on", path or SETTINGS["port"], flush=True)
         await stop
 
 
