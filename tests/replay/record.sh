@@ -80,7 +80,13 @@ record() (
 	fi
 	if [ -n "${late:-}" ]; then talk_until_sync "$@" || return; fi
 	start_recorder || return
-	if [ -n "${late:-}" ]; then talk_on; else talk "$@"; fi || return
+	if [ -n "${late:-}" ]; then
+		talk_on
+	elif [ -n "${unix:-}" ]; then
+		tests/bpf/unix_backend.py "$CLIENT" "$SERVER" "$PORT" $unix >/dev/null
+	else
+		talk "$@"
+	fi || return
 	stop_recorder || return
 	{
 		printf '# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause\n# %s\n' "$comment"
@@ -208,6 +214,15 @@ process_cases() {
 		listen "$VIA_PROXY" request s.accept response c.read_head c.text=5 s.drain kill=9 c.eof c.end pause=100
 }
 
+unix_cases() {
+	unix="killed 2" record session.process_killed-behind-unix-socket \
+		"A backend behind a Unix socket of a proxy named nginx is killed; two sessions end with it."
+	unix=stops record session.process_terminated-behind-unix-socket \
+		"The same gets SIGTERM, closes its connection, and exits."
+	unix=closes record session.closed_without_close_frame-behind-unix-socket \
+		"The same closes its connection and lives on: it is not told from the proxy."
+}
+
 code_cases() {
 	code message_too_big "1009,too big"
 	code protocol_error "1002,bad frame"
@@ -231,4 +246,5 @@ connect_cases
 upgrade_cases
 session_cases
 process_cases
+unix_cases
 code_cases
