@@ -190,7 +190,10 @@ struct inode {
 	u16 i_mode;
 };
 
+struct file_operations;
+
 struct file {
+	const struct file_operations *f_op;
 	struct inode *f_inode;
 	void *private_data;
 };

@@ -27,6 +27,9 @@ extern const volatile bool targ_drop_reason;
 extern const volatile bool targ_sock_helpers;
 extern const volatile bool targ_error_report;
 
+/* Not set by user space: some process owns a followed socket, or did. */
+extern bool anybody_followed;
+
 /*
  * Packets pass without the lock of their socket, on any CPU, and to set a bit is to write the whole
  * word: what they set and what the changes of the socket set must not share one.

@@ -39,7 +39,7 @@ static __always_inline bool serves_followed(u64 *ctx, struct task_struct *target
 	struct wst_task task = {};
 	u64 address = 0;
 
-	if (!(STOPPING_SIGNALS & (1u << signal)))
+	if (!anybody_followed || !(STOPPING_SIGNALS & (1u << signal)))
 		return false;
 	/* a typed pointer is not passed to a global function as a number */
 	bpf_probe_read_kernel(&address, sizeof(address), &ctx[2]);
@@ -58,12 +58,13 @@ SEC("tp_btf/sched_process_exit")
 int handle_sched_process_exit(u64 *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx[0];
-	u32 tgid = BPF_CORE_READ(task, tgid);
 	struct wst_exit_event *event;
+	u32 tgid;
 
 	/* the last thread */
-	if (BPF_CORE_READ(task, signal, live.counter) || BPF_CORE_READ(task, flags) & PF_KTHREAD)
+	if (!anybody_followed || task->signal->live.counter)
 		return 0;
+	tgid = task->tgid;
 	if (!tell_unix_peers(UNIX_AT_EXIT, (u64)current_task()) && !owns_followed(tgid))
 		return 0;
 	event = reserve_event(WST_EV_EXIT, sizeof(*event), 0, tgid);

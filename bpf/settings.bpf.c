@@ -16,6 +16,8 @@ const volatile bool targ_drop_reason = false;
 const volatile bool targ_sock_helpers = false;
 const volatile bool targ_error_report = false;
 
+bool anybody_followed = false;
+
 const volatile __u8 zeroes[ZEROES_BYTES] = {};
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

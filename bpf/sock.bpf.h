@@ -154,8 +154,12 @@ static __always_inline void follow_owner(const struct wst_task *owner)
 	u32 tgid = owner->tgid;
 	u64 start_ns = owner->start_ns;
 
-	if (tgid && bpf_map_update_elem(&owners, &tgid, &start_ns, BPF_ANY))
+	if (!tgid)
+		return;
+	if (bpf_map_update_elem(&owners, &tgid, &start_ns, BPF_ANY))
 		count_loss(WST_LOSS_OWNERS);
+	if (!anybody_followed)
+		anybody_followed = true;
 }
 
 /*

@@ -24,10 +24,11 @@ struct unix_peer {
 };
 
 struct unix_walk {
+	u64 socket_ops; /* what all files of sockets have as f_op, once one was met; outlives a walk */
 	u64 task; /* addresses: of the process, its array of files, its bitmap of open descriptors */
 	u64 files;
 	u64 open_fds;
-	u64 began_ns;
+	u64 began_ns; /* the time of all its records; 0: there was none yet */
 	u32 max_fds;
 	u32 flags; /* enum wst_unix_flag */
 	u32 told; /* connections */
@@ -53,6 +54,8 @@ static __always_inline void tell_peer(struct unix_walk *w, struct unix_peer *pee
 	if (event) {
 		task_record(task, &event->task);
 		event->h.tgid = event->task.tgid;
+		if (!w->began_ns)
+			w->began_ns = event->h.ts_ns;
 		event->h.ts_ns = w->began_ns;
 		event->peer_tgid = peer->tgid;
 		event->peer_start_ns = peer->start_ns;
@@ -81,6 +84,20 @@ static __always_inline u32 unix_client(struct sock *sk)
 	return BPF_CORE_READ(sk, sk_peer_pid, numbers[0].nr);
 }
 
+/* Most files are none: then f_op alone is read of them. */
+static __always_inline struct sock *walked_sock(struct unix_walk *w, struct file *file)
+{
+	u64 ops = (u64)BPF_CORE_READ(file, f_op);
+	struct sock *sk;
+
+	if (w->socket_ops && ops != w->socket_ops)
+		return NULL;
+	sk = file_sock(file);
+	if (sk)
+		w->socket_ops = ops;
+	return sk;
+}
+
 __noinline int look_at_descriptor(u32 occasion, u32 fd)
 {
 	struct unix_walk *w = bpf_map_lookup_elem(&unix_walks, &occasion);
@@ -92,7 +109,7 @@ __noinline int look_at_descriptor(u32 occasion, u32 fd)
 	if (!w || fd >= w->max_fds)
 		return 0;
 	bpf_probe_read_kernel(&file, sizeof(file), (void *)(w->files + fd * sizeof(file)));
-	tgid = file ? unix_client(file_sock(file)) : 0;
+	tgid = file ? unix_client(walked_sock(w, file)) : 0;
 	/* what a child has inherited does not end with either of them */
 	if (tgid && occasion == UNIX_AT_EXIT && !compat_file_is_held_once(file))
 		return 0;
@@ -134,12 +151,13 @@ static __always_inline bool begin_walk(struct unix_walk *w, u64 address)
 
 	if (!table)
 		return false;
-	__builtin_memset(w, 0, sizeof(*w));
+	__builtin_memset(w->peers, 0, sizeof(w->peers));
+	w->flags = w->told = 0;
 	w->task = address;
 	w->files = (u64)BPF_CORE_READ(table, fd);
 	w->open_fds = (u64)BPF_CORE_READ(table, open_fds);
 	w->max_fds = BPF_CORE_READ(table, max_fds);
-	w->began_ns = bpf_ktime_get_boot_ns();
+	w->began_ns = 0;
 	return w->files && w->open_fds;
 }
 
