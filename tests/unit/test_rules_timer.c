@@ -69,3 +69,22 @@ TEST(rules_timer, several_moments_are_one)
 	CHECK(tells_of_a_period(&st));
 	story_done(&st);
 }
+
+/* Its beginning was not seen, so nothing is as long after that. */
+TEST(rules_timer, silence_of_unknown_age)
+{
+	struct story st;
+
+	story_begin(&st, STORY_DIRECT);
+	last_words(&st, 6600);
+	for (unsigned int i = 0; i < st.s.leg_count; i++) {
+		st.conns[i].open_flags |= WST_OPEN_MIDSTREAM;
+		st.conns[i].handshake = (struct handshake){ 0 };
+	}
+	st.s.opened_ns = 0;
+	story_fin(&st, STORY_SERVER_LEG);
+	story_verdict(&st);
+	CHECK_STR(story_evidence(&st, "idle"),
+		  "the last payload byte of either side passed 6.6 s before the end");
+	story_done(&st);
+}

@@ -55,16 +55,21 @@ void evidence_idle(struct evidence *ev, const struct facts *f)
 {
 	const struct conn *c = counted_leg(f);
 	const struct pattern_sample *s = &f->crowd.sample;
+	uint64_t idle_ns = s->value_ns[PATTERN_IDLE], age_ns = s->value_ns[PATTERN_AGE];
 	char idle[FORMAT_DURATION], age[FORMAT_DURATION];
 	bool pinged = c->end->walk[WST_IN].frames[4] || c->end->walk[WST_OUT].frames[4];
 
 	if (!s->ended_ns)
 		return;
-	evidence_add(
-		ev, "idle", s->ended_ns - s->value_ns[PATTERN_IDLE],
-		"the last payload byte of either side passed %s before the end, %s after the 101",
-		format_seconds(idle, s->value_ns[PATTERN_IDLE]),
-		format_seconds(age, s->value_ns[PATTERN_AGE] - s->value_ns[PATTERN_IDLE]));
+	format_seconds(idle, idle_ns);
+	if (age_ns >= idle_ns)
+		evidence_add(
+			ev, "idle", s->ended_ns - idle_ns,
+			"the last payload byte of either side passed %s before the end, %s after the 101",
+			idle, format_seconds(age, age_ns - idle_ns));
+	else /* the 101 was not seen */
+		evidence_add(ev, "idle", s->ended_ns - idle_ns,
+			     "the last payload byte of either side passed %s before the end", idle);
 	add_pings(ev, f, "client", conn_from_client(c));
 	add_pings(ev, f, "server", conn_from_server(c));
 	add_halt(ev, f);
