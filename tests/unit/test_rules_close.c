@@ -294,6 +294,25 @@ TEST(rules_close, too_big_quotes_size_and_direction)
 	story_done(&st);
 }
 
+/* gorilla says 1009 and closes with the rest of the message unread: the RST may be faster than the reader. */
+TEST(rules_close, reset_behind_the_close_frame)
+{
+	for (int answered = 0; answered < 2; answered++) {
+		struct story st;
+
+		test_note("answered %d", answered);
+		story_begin(&st, STORY_DIRECT);
+		story_close_frame(&st, false, 1009, NULL);
+		if (answered)
+			story_close_frame(&st, true, 1009, NULL);
+		story_rst(&st, STORY_SERVER_LEG, STORY_ABORT_ON_CLOSE);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.message_too_big");
+		check_close(&st, 1009, answered, BY_SERVER);
+		CHECK_EQ(story_evidence(&st, "reset_behind_close") != NULL, !answered);
+		story_done(&st);
+	}
+}
+
 TEST(rules_close, illegal_frame_is_quoted)
 {
 	struct story st;

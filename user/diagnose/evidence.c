@@ -212,6 +212,22 @@ static void add_frame(struct evidence *ev, const char *fact, const struct close_
 			     frame->code, close_code_name(frame->code), frame->reason);
 }
 
+/* What has arrived and was not read yet is thrown away by some systems, and not asked for by some clients. */
+static void add_reset_behind(struct evidence *ev, const struct facts *f)
+{
+	const struct conn_end *end = f->client->end;
+	uint64_t rst_ns = conn_is_server_side(f->client) ? end->rst_out_ns : end->rst_in_ns;
+	uint64_t frame_ns = f->closing.frame->ts_ns;
+	char time[FORMAT_DURATION];
+
+	if (f->closing.to_server || f->close.code == CLOSE_ABNORMAL || rst_ns < frame_ns)
+		return;
+	evidence_add(
+		ev, "reset_behind_close", rst_ns,
+		"a RST followed it %s later: a client that had not read the Close frame by then reports 1006",
+		format_duration(time, rst_ns - frame_ns));
+}
+
 void evidence_closing(struct evidence *ev, const struct facts *f)
 {
 	const struct closing_story *closing = &f->closing;
@@ -224,6 +240,8 @@ void evidence_closing(struct evidence *ev, const struct facts *f)
 			  closing->to_server ? "server" : "client");
 	else
 		evidence_add(ev, "close_answer", 0, "no Close frame went the other way");
+	if (!closing->answer)
+		add_reset_behind(ev, f);
 }
 
 static uint32_t frames_of(const struct conn *c, int direction)
