@@ -366,3 +366,34 @@ TEST(rules_path, a_ping_that_nobody_answers_within_half_a_second)
 									      100 * STORY_MS;
 	check(&st, "session.closed_without_close_frame", CONFIDENCE_MEDIUM);
 }
+
+/* Large segments had passed before: another way, which drops them, or something that has one segment in its eye. */
+TEST(rules_path, large_segments_lost_from_some_time_on)
+{
+	static const struct {
+		uint32_t resent, sacked;
+		const char *cause;
+		enum confidence confidence;
+	} rows[] = {
+		{ 1448, 3, "session.mtu_blackhole", CONFIDENCE_MEDIUM },
+		/* nothing behind it is known to have arrived; a small one is lost for another reason */
+		{ 1448, 0, "session.network_timeout", CONFIDENCE_HIGH },
+		{ 900, 3, "session.network_timeout", CONFIDENCE_HIGH },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct story st;
+		struct conn *c;
+
+		test_note("row %zu", i);
+		story_begin(&st, STORY_DIRECT);
+		c = story_timeout(&st, STORY_SERVER_LEG);
+		c->end->tcp.unacked_bytes = 14480;
+		c->end->tcp.timeouts = c->end->tcp.retransmits = 5;
+		c->end->tcp.mss = c->end->tcp.largest_acked_segment = 1448;
+		c->end->tcp.resent_segment = rows[i].resent;
+		c->end->tcp.sacked_segments = rows[i].sacked;
+		c->end->tcp.busy_since_ns = STORY_END_NS - SECONDS(7);
+		check(&st, rows[i].cause, rows[i].confidence);
+	}
+}

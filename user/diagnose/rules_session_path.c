@@ -138,14 +138,25 @@ static enum confidence unreachable(const struct facts *f, struct evidence *ev)
 									 CONFIDENCE_MEDIUM;
 }
 
-/* The one segment that does not get through is larger than any that did. */
-static bool only_large_is_stuck(const struct conn_snapshot *at)
+static bool large_is_stuck(const struct wst_tcp_facts *tcp)
 {
-	const struct wst_tcp_facts *tcp = &at->tcp;
-
 	return tcp->unacked_bytes && tcp->timeouts >= STUCK_TIMEOUTS && tcp->send_window &&
-	       tcp->resent_segment >= SMALL_SEGMENT &&
-	       tcp->resent_segment > tcp->largest_acked_segment;
+	       tcp->resent_segment >= SMALL_SEGMENT;
+}
+
+/* The one segment that does not get through is larger than any that did. */
+static bool is_largest(const struct wst_tcp_facts *tcp)
+{
+	return tcp->resent_segment > tcp->largest_acked_segment;
+}
+
+/*
+ * As large ones got through before, when the way may have been another one. It was sent again and
+ * again, and what was sent behind it arrived: that is no chance.
+ */
+static bool full_one_is_stuck(const struct wst_tcp_facts *tcp)
+{
+	return tcp->sacked_segments && tcp->resent_segment >= tcp->mss / 10 * 9;
 }
 
 /* Small segments pass: later ones were acknowledged out of order, or the peer talks on. */
@@ -178,16 +189,17 @@ static void add_large(struct evidence *ev, const struct conn_snapshot *at)
 static enum confidence mtu_blackhole(const struct facts *f, struct evidence *ev)
 {
 	const struct path_story *p = &f->path;
+	const struct wst_tcp_facts *tcp = &p->at_stuck.tcp;
 
-	if (p->stuck < 0 || !p->unexplained || !only_large_is_stuck(&p->at_stuck) ||
-	    !small_ones_pass(&p->at_stuck))
+	if (p->stuck < 0 || !p->unexplained || !large_is_stuck(tcp) ||
+	    !(is_largest(tcp) ? small_ones_pass(&p->at_stuck) : full_one_is_stuck(tcp)))
 		return CONFIDENCE_NONE;
 	add_large(ev, &p->at_stuck);
 	evidence_path(ev, f->session->legs[p->stuck]);
 	evidence_heartbeat(ev, f);
 	evidence_closing(ev, f);
 	evidence_end(ev, f);
-	return CONFIDENCE_HIGH;
+	return is_largest(tcp) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
 static void add_full(struct evidence *ev, const struct facts *f)

@@ -160,6 +160,19 @@ module.exports = [
     settings: { 'say-every': '300ms', 'say-size': 3000, 'user-timeout': '3s' },
     what: (t) => t.sleep(5000),
   }),
+  overWire('mtu-black-hole-later', 'The same, but it begins in the middle of the session.', 'session.mtu_blackhole', {
+    wire: {},
+    settings: { 'say-every': '300ms', 'say-size': 3000, 'user-timeout': '3s' },
+    // Large segments have passed: that it is their size is likely, not proved.
+    confidence: 'medium',
+    atMost: 'medium',
+    fast: false,
+    what: async (t, wire) => {
+      await t.sleep(1500);
+      await wire.set('lose_above', 700);
+      await t.sleep(5000);
+    },
+  }),
   {
     ...base,
     name: 'peer-resets',
