@@ -4,6 +4,7 @@
 
 // A TCP connection, but never a 101.
 
+const crypto = require('crypto');
 const fs = require('fs');
 const { passTo } = require('../software');
 
@@ -56,6 +57,19 @@ async function attemptBesideAnother(t, between = () => {}) {
   await t.bye(first);
 }
 
+// Asks twice with one key, the second time with credentials, and leaves in order.
+const AGAIN = `
+const ask = (headers, then) => require('http').get(process.argv[1], {
+  headers: { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': 13,
+    'Sec-WebSocket-Key': '\${KEY}', ...headers } })
+  .on('response', (r) => r.resume().on('end', () => { process.stdout.write(r.statusCode + ' '); then(); }))
+  .on('upgrade', (r, socket) => {
+    process.stdout.write(r.statusCode + ' ');
+    socket.on('error', () => {}).on('end', () => socket.end()).resume();
+    setTimeout(() => socket.write(Buffer.from('888200000000' + '03e8', 'hex')), 500);
+  });
+ask({}, () => ask({ Authorization: 'Basic YTpi' }));`.replace('${KEY}', crypto.randomBytes(16).toString('base64'));
+
 const answering = (status, headers, body) => ({ kind: 'node', settings: { answer: { status, headers, body } } });
 const HTML = { 'Content-Type': 'text/html' };
 
@@ -84,6 +98,24 @@ module.exports = [
   direct('protocol-version-7', 'The client speaks a draft version of the protocol.',
     'upgrade.not_a_websocket_request',
     { attempt: { raw: true, headers: { 'Sec-WebSocket-Version': '7' } }, fast: false }),
+  {
+    ...base,
+    name: 'again-with-the-same-key',
+    broken: 'A simple client is asked for credentials, and sends the same request again with them, its key too.',
+    cause: 'upgrade.unauthorized',
+    fast: false,
+    async run(t) {
+      await t.server('node');
+      await t.nginx({ server: `${passTo(t.upstream(), 'if ($http_authorization = "") { return 401; }')}` });
+      t.expect(t.path);
+      t.expect(t.path, 'session.normal');
+      const client = t.world.start('client', [process.execPath, '-e', AGAIN, t.url('proxy', { scheme: 'http' })], { title: 'client' });
+      await t.gone(client);
+      if (!/401 101/.test(client.output)) {
+        throw new Error(`the client got ${client.output}`);
+      }
+    },
+  },
   direct('expired-token', 'The token of the client has expired.', 'upgrade.unauthorized',
     { settings: { token: 'fresh' }, attempt: { headers: { Authorization: 'Bearer stale' } } }),
   nginxAlone('basic-auth-at-proxy', 'nginx asks for a password that the client does not send.',
