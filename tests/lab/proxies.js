@@ -183,7 +183,7 @@ const nodeProxy = ({ address, port, upstream }) => [process.execPath,
   path.join(__dirname, 'servers/proxy.js'), JSON.stringify({ host: address, port, target: `http://${upstream}` })];
 
 // Two WebSocket connections for each one that it serves, each with a key of its own.
-const gateway = ({ address, port, upstream }) => [process.execPath,
-  path.join(__dirname, 'servers/gateway.js'), JSON.stringify({ host: address, port, target: upstream })];
+const gateway = ({ address, port, upstream, goodbye }) => [process.execPath,
+  path.join(__dirname, 'servers/gateway.js'), JSON.stringify({ host: address, port, target: upstream, goodbye })];
 
 module.exports = { OPTIONAL, PROXIES: { apache, caddy, dockerProxy, gateway, goProxy, h2o, lighttpd, microsocks, nghttpx, nginxStream, nodeProxy, rinetd, socat, squid, stunnel, varnish }, caddyReload };

@@ -59,6 +59,35 @@ TEST(rules_gateway, says_an_error_of_a_backend_that_is_gone)
 	}
 }
 
+/* Or with Close 1000, of which nothing is normal if the backend ended without any Close frame. */
+TEST(rules_gateway, says_1000_of_a_backend_that_is_gone)
+{
+	struct story st, other;
+
+	for (int polite = 0; polite < 2; polite++) {
+		test_note("polite %d", polite);
+		story_begin(&st, STORY_SERVER_ONLY);
+		story_begin(&other, STORY_CLIENT_ONLY);
+		other.parts[0].owner.tgid = st.parts[0].owner.tgid;
+		other.parts[0].owner.start_ns = st.parts[0].owner.start_ns;
+		if (polite)
+			story_close_frame(&other, false, 1000, "");
+		story_fin_received(&other, 0);
+		other.s.ended_ns = STORY_END_NS - 21 * STORY_MS;
+		groups_note_closing(track_groups(st.track), &other.s);
+		story_close_frame(&st, false, 1000, "");
+		story_close_frame(&st, true, 1000, "");
+		story_fin_received(&st, 0);
+		story_verdict(&st);
+		CHECK_STR(st.v.rule->id, polite ? "session.normal" : "session.try_again_later");
+		CHECK_EQ(st.v.confidence, polite ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM);
+		CHECK_EQ(story_evidence(&st, "lost_before") != NULL, !polite);
+		CHECK_EQ(st.v.close.code, 1000);
+		story_done(&other);
+		story_done(&st);
+	}
+}
+
 /* Which side of a proxy was not seen: a client that speaks HTTP/2, or a Unix socket behind it. */
 TEST(rules_gateway, names_the_side_that_is_unseen)
 {

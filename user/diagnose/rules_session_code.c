@@ -95,10 +95,26 @@ static enum confidence internal_error(const struct facts *f, struct evidence *ev
 	return evidence_lost(ev, f) ? CONFIDENCE_MEDIUM : confidence;
 }
 
+/*
+ * A gateway says 1000 to its client when the connection behind it had just ended without a Close
+ * frame: nobody there wanted that.
+ */
+static bool hides_loss(const struct facts *f)
+{
+	const struct lost_connections *lost = f->crowd.lost;
+
+	return f->closing.frame && f->closing.sender == BY_SERVER &&
+	       close_code_is_benign(f->closing.code) && lost && !lost->accepted && lost->rude;
+}
+
 static enum confidence try_again_later(const struct facts *f, struct evidence *ev)
 {
 	enum confidence confidence = code_is(f, ev, f->closing.code == 1014 ? 1014 : 1013);
 
+	if (confidence == CONFIDENCE_NONE && hides_loss(f)) {
+		evidence_closing(ev, f);
+		confidence = CONFIDENCE_MEDIUM;
+	}
 	if (confidence != CONFIDENCE_NONE)
 		evidence_lost(ev, f);
 	return confidence;

@@ -114,9 +114,9 @@ static uint64_t idle_before(const struct session *s, const struct conn *c, bool 
 	for (int i = 0; i < 2; i++) {
 		const struct wst_walk_facts *w = &at.walk[i];
 
-		last_ns = later(last_ns,
-				said ? later(w->last_data_ns, later(w->last_ping_ns, w->last_pong_ns)) :
-				       w->last_payload_ns);
+		last_ns = later(last_ns, said ? later(w->last_data_ns,
+						      later(w->last_ping_ns, w->last_pong_ns)) :
+						w->last_payload_ns);
 	}
 	return last_ns && ts_ns > last_ns ? ts_ns - last_ns : 0;
 }
@@ -131,8 +131,7 @@ static void range_include(struct burst_range *r, uint64_t value_ns)
 
 static bool range_is_mixed(const struct burst *b, const struct burst_range *r)
 {
-	return b && b->count > 1 && r->low_ns &&
-	       r->high_ns - r->low_ns > MIXED_NS + r->high_ns / 50;
+	return b && b->count > 1 && r->low_ns && r->high_ns - r->low_ns > MIXED_NS + r->high_ns / 50;
 }
 
 bool burst_is_mixed(const struct burst *b)
@@ -153,8 +152,9 @@ static uint64_t lost_key(const struct wst_task *task, bool accepted)
 /* c: the leg of whoever the session ends at. */
 static void note_lost(struct groups *g, const struct session *s, const struct conn *c)
 {
-	bool accepted;
 	struct lost_connections *l;
+	uint64_t goodbye_ns;
+	bool accepted;
 
 	if (!c || !c->owner->tgid || c->end->closed_by_process)
 		return;
@@ -166,6 +166,8 @@ static void note_lost(struct groups *g, const struct session *s, const struct co
 		l->first_ns = s->ended_ns;
 	l->last_ns = s->ended_ns;
 	l->accepted = accepted;
+	groups_goodbye(s, &goodbye_ns);
+	l->rude = !goodbye_ns && c->handshake.response_seen;
 	memcpy(l->server.address, accepted ? c->tuple.local : c->tuple.remote,
 	       sizeof(l->server.address));
 	l->server.port = accepted ? c->tuple.local_port : c->tuple.remote_port;

@@ -38,6 +38,7 @@ struct lost_connections {
 	struct keyed_entry entry;
 	uint64_t first_ns, last_ns; /* of those that ended at one moment */
 	bool accepted; /* it was their server, not their client */
+	bool rude; /* the latest ended without a Close frame, of which one would have been seen */
 	struct service_endpoint server; /* of the latest */
 };
 

@@ -227,6 +227,25 @@ module.exports = [
   },
   {
     ...base,
+    name: 'gateway-calls-a-loss-normal',
+    broken: 'The backend of a gateway is killed, and the gateway tells its client Close 1000.',
+    // As above: it has lost what is behind it, in all likelihood.
+    cause: 'session.try_again_later',
+    confidence: 'medium',
+    atMost: 'medium',
+    besides: ['session.process_killed'],
+    async run(t) {
+      const server = await t.server('go');
+      await t.proxy('gateway', { goodbye: 1000 });
+      const session = await t.open({ to: 'proxy' });
+      await session.say('hello');
+      await t.sleep(SETTLED_MS);
+      t.kill(server);
+      await session.closed();
+    },
+  },
+  {
+    ...base,
     name: 'gateway-client-drops',
     broken: 'The client of a gateway that makes keys of its own drops its connection; the gateway drops the one behind it.',
     cause: 'session.closed_without_close_frame',

@@ -3,11 +3,12 @@
 'use strict';
 
 // A gateway that ends WebSocket connections and opens others, with keys of their own, for what they
-// carry: { host, port, target }. It ends one side when the other one ends, as the simple ones do.
+// carry: { host, port, target, goodbye }. It ends one side when the other one ends, as the simple ones do:
+// a client without a word, unless there is a Close code, goodbye, to say.
 
 const { WebSocket, WebSocketServer } = require('ws');
 
-const { host, port, target } = JSON.parse(process.argv[2]);
+const { host, port, target, goodbye } = JSON.parse(process.argv[2]);
 
 new WebSocketServer({ host, port }).on('connection', (client) => {
   const backend = new WebSocket(`ws://${target}/lab/behind`);
@@ -16,7 +17,7 @@ new WebSocketServer({ host, port }).on('connection', (client) => {
     ? backend.send(data, { binary: isBinary }) : early.push([data, isBinary])));
   backend.on('open', () => early.forEach(([data, isBinary]) => backend.send(data, { binary: isBinary })));
   backend.on('message', (data, isBinary) => client.send(data, { binary: isBinary }));
-  backend.on('close', () => client.terminate());
+  backend.on('close', () => (goodbye ? client.close(goodbye) : client.terminate()));
   client.on('close', () => backend.terminate());
   backend.on('error', (error) => process.stderr.write(`${error.message}\n`));
 });
