@@ -254,3 +254,36 @@ TEST(rules_goodbye, process_of_one_connection_blames_the_protocol)
 	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.protocol_error");
 	story_done(&st);
 }
+
+/* Said to the last one when its program fails; with status 0 it may just have nothing left to do. */
+TEST(rules_goodbye, failed_right_after_a_normal_close)
+{
+	static const struct {
+		uint16_t code;
+		int status, exit_ms;
+		bool by_client;
+		const char *cause;
+		enum confidence confidence;
+	} rows[] = {
+		{ 1000, 3, 10, false, "session.service_restart", CONFIDENCE_MEDIUM },
+		{ 0, 3, 10, false, "session.service_restart", CONFIDENCE_MEDIUM },
+		{ 1001, 3, 10, false, "session.service_restart", CONFIDENCE_HIGH },
+		{ 1000, 0, 10, false, "session.normal", CONFIDENCE_HIGH },
+		{ 1000, 3, 5000, false, "session.normal", CONFIDENCE_HIGH },
+		{ 1000, 3, 10, true, "session.normal", CONFIDENCE_HIGH },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct story st;
+
+		test_note("row %zu", i);
+		story_begin(&st, STORY_DIRECT);
+		story_close_frame(&st, rows[i].by_client, rows[i].code, "");
+		story_close_frame(&st, !rows[i].by_client, rows[i].code, "");
+		story_fin(&st, STORY_SERVER_LEG);
+		story_exit(&st, STORY_SERVER_PID, (uint32_t)rows[i].status << 8, rows[i].exit_ms);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)), rows[i].cause);
+		CHECK_EQ(st.v.confidence, rows[i].confidence);
+		story_done(&st);
+	}
+}

@@ -48,6 +48,21 @@ static bool server_is_going(const struct facts *f)
 	       (f->closing.sender == BY_SERVER && stop_of_sender(f));
 }
 
+/*
+ * Jetty says what it always says when its program fails. Status 0 may follow from the end of the only
+ * session.
+ */
+static bool fails_right_after(const struct facts *f)
+{
+	const struct process *p = facts_closing_process(f);
+	uint64_t said_ns = f->closing.frame->ts_ns;
+
+	return close_code_is_benign(f->closing.code) && p && p->exited && p->exit_code &&
+	       !(p->exit_code & 0x7f) && p->exit_ns >= said_ns &&
+	       p->exit_ns - said_ns <= FACTS_STOP_REACTION_NS &&
+	       !facts_made_for_it(f, facts_closing_leg(f)->owner);
+}
+
 /* It was asked to stop, and nobody listens any more where it took this connection. */
 static bool stopped_listening(const struct facts *f, const struct fatal_signal *stop)
 {
@@ -107,6 +122,10 @@ static enum confidence confidence_in_goodbye(const struct facts *f)
 	/* That it blames the other side is no goodbye before it goes. */
 	if (f->closing.excuse && !has_exited(f))
 		return CONFIDENCE_MEDIUM;
+	/* It may have failed over something else, or over the end of this session. */
+	if (close_code_is_benign(f->closing.code) && f->closing.code != CLOSE_GOING_AWAY &&
+	    !stop_of_sender(f))
+		return CONFIDENCE_MEDIUM;
 	if (f->closing.code == 1012 || surely_stops(f))
 		return CONFIDENCE_HIGH;
 	return says_goodbye_to_all(f) && !ran_out_together(f) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
@@ -120,7 +139,8 @@ static enum confidence service_restart(const struct facts *f, struct evidence *e
 
 	if (!closing->frame || closing->sender == BY_CLIENT ||
 	    (closing->code != 1012 && !was_asked_to_stop(f) && !says_goodbye_to_all(f) &&
-	     !proxy_says_goodbye(f) && !(closing->code == CLOSE_GOING_AWAY && server_is_going(f))))
+	     !proxy_says_goodbye(f) && !fails_right_after(f) &&
+	     !(closing->code == CLOSE_GOING_AWAY && server_is_going(f))))
 		return CONFIDENCE_NONE;
 	evidence_closing(ev, f);
 	evidence_process(ev, f);
