@@ -107,11 +107,13 @@ TEST(rules_unix, two_that_died_together)
 TEST(rules_unix, asked_to_stop)
 {
 	static const struct {
-		int signal_ms;
+		int signal_ms, exit_ms; /* 0: it lives */
 		const char *id;
 	} cases[] = {
-		{ -300, "session.process_terminated" },
-		{ -30000, "session.closed_without_close_frame" },
+		{ -300, 0, "session.process_terminated" },
+		{ -30000, 0, "session.closed_without_close_frame" },
+		{ -30000, 10, "session.process_terminated" },
+		{ -30000, -5000, "session.closed_without_close_frame" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -121,6 +123,8 @@ TEST(rules_unix, asked_to_stop)
 		story_begin(&st, STORY_UNIX);
 		story_unix(&st, STORY_UNIX_PID, 1, false, cases[i].signal_ms);
 		story_signal(&st, STORY_UNIX_PID, SIGTERM, 1, cases[i].signal_ms);
+		if (cases[i].exit_ms)
+			story_exit(&st, STORY_UNIX_PID, 0, cases[i].exit_ms);
 		story_fin(&st, STORY_PROXY_IN);
 		story_verdict(&st);
 		CHECK_EQ(st.v.confidence, CONFIDENCE_MEDIUM);

@@ -21,7 +21,20 @@ static bool is_recent(const struct unix_holding *h, uint64_t ts_ns, uint64_t wit
 	return h->ts_ns && h->ts_ns <= ts_ns && ts_ns - h->ts_ns <= within_ns;
 }
 
-/* It ended with connections open; else it was asked to stop, and closes them itself. */
+/* It was asked to stop while it had connections, and closes them at once or, after its grace, last. */
+static bool closes_since_asked(const struct facts *f, const struct unix_backend *b,
+			       const struct process *p)
+{
+	uint64_t end_ns = f->end.ts_ns;
+
+	if (!facts_stop_signal(p, end_ns) ||
+	    !is_recent(&b->at_signal, end_ns, PROCESS_STOP_GRACE_NS))
+		return false;
+	return is_recent(&b->at_signal, end_ns, FACTS_STOP_REACTION_NS) ||
+	       (p->exited && p->exit_ns + FACTS_STOP_REACTION_NS >= end_ns);
+}
+
+/* It ended with connections open; else it closes them itself. */
 static const struct unix_holding *reason_to_close(const struct facts *f,
 						  const struct unix_backend *b)
 {
@@ -31,10 +44,7 @@ static const struct unix_holding *reason_to_close(const struct facts *f,
 		return NULL;
 	if (p->exited && is_recent(&b->at_exit, f->end.ts_ns, LATE_NS))
 		return &b->at_exit;
-	return facts_stop_signal(p, f->end.ts_ns) &&
-			       is_recent(&b->at_signal, f->end.ts_ns, FACTS_STOP_REACTION_NS) ?
-		       &b->at_signal :
-		       NULL;
+	return closes_since_asked(f, b, p) ? &b->at_signal : NULL;
 }
 
 static bool precedes(const struct unix_backend *b, const struct unix_holding *h,
