@@ -14,6 +14,7 @@ cd "$(dirname "$0")/../.." || exit
 . tests/bpf/test_owner.sh
 . tests/bpf/test_connect.sh
 . tests/bpf/test_end.sh
+. tests/bpf/test_unix.sh
 . tests/vm/test_kernel.sh
 . tests/vm/test_netem.sh
 
@@ -28,6 +29,9 @@ TESTS=(
 	owner_is_the_worker_that_accepts
 	open_before_the_tracer_and_cut_off
 	end_by_oom_killer
+	unix_backend_of_several_sessions
+	unix_backend_whose_child_inherits
+	unix_backend_that_stops
 )
 
 # Quicker than the seconds that READY_SECONDS in lib.sh allows for, but everything is emulated here.
