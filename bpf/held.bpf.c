@@ -6,6 +6,7 @@
  */
 #include "frames.bpf.h"
 #include "held.bpf.h"
+#include "turn.bpf.h"
 
 #define HELD_STEPS 64 /* each a header or 64 bytes */
 #define HELD_CALLS 64 /* what is left waits for the next segment */
@@ -41,20 +42,6 @@ __noinline u64 find_flow(struct __sk_buff *skb)
 	if (note && sk->state != TCP_LISTEN)
 		note->flow = hash;
 	return hash;
-}
-
-static __always_inline struct ws_cell *create_held_cell(struct __sk_buff *skb, u32 way, u32 seq)
-{
-	struct held_key key = { find_flow(skb), ws_cell_number(seq), way };
-	struct ws_cell *cell = bpf_map_lookup_elem(&held, &key);
-
-	if (cell)
-		return cell;
-	bpf_map_update_elem(&held, &key, (void *)zeroes, BPF_NOEXIST);
-	cell = bpf_map_lookup_elem(&held, &key);
-	if (cell)
-		cell->flow = key.flow;
-	return cell;
 }
 
 /*
@@ -180,6 +167,8 @@ __noinline int walk_held(struct __sk_buff *skb, u32 direction)
 	way = held_way(direction, w->hole);
 	/* read before the look at what is held, so that it is not about anything later */
 	arrived = arrived_seq(sk, direction & 1);
+	if ((direction & 1) == WST_IN && is_skipped(stream))
+		take_all_late(skb);
 	for (i = 0; i < HELD_CALLS; i++)
 		if (!walk_held_some(skb, direction))
 			break;

@@ -16,12 +16,20 @@ static __always_inline u32 held_way(u32 direction, u32 hole)
 	return hole << 1 | (direction & 1);
 }
 
+/* Of bytes that wait for the CPU that has the turn, see turn.bpf.c. */
+static __always_inline u32 late_way(u32 number)
+{
+	return 1u << 31 | number;
+}
+
 /* Keeps the payload bytes [seq, seq + len), which lie at `offset` of the packet. */
 int hold_segment(struct __sk_buff *skb, u32 way, u32 offset, u32 seq, u32 len);
 /* How many bytes are held from seq on without a gap, 64 at most; they lie in one cell. */
 int held_run(struct __sk_buff *skb, u32 way, u32 seq);
 /* What is held of [from, to) is of no use any more. flow: note.flow */
 int forget_held(u64 flow, u32 way, u32 from, u32 to);
+/* The same of segments that were left for a CPU that never took them. */
+int forget_late(u64 flow);
 /*
  * Whose bytes the packet has: the same for the listener that a first one meets and for the socket.
  * To be called before anything that is held is asked for.
@@ -41,6 +49,20 @@ static __always_inline struct held_key held_key(struct __sk_buff *skb, u32 way, 
 	struct held_key key = { held_flow(skb), ws_cell_number(seq), way };
 
 	return key;
+}
+
+static __always_inline struct ws_cell *create_held_cell(struct __sk_buff *skb, u32 way, u32 seq)
+{
+	struct held_key key = { find_flow(skb), ws_cell_number(seq), way };
+	struct ws_cell *cell = bpf_map_lookup_elem(&held, &key);
+
+	if (cell)
+		return cell;
+	bpf_map_update_elem(&held, &key, (void *)zeroes, BPF_NOEXIST);
+	cell = bpf_map_lookup_elem(&held, &key);
+	if (cell)
+		cell->flow = key.flow;
+	return cell;
 }
 
 /*
@@ -101,6 +123,8 @@ static __always_inline void forget_all_held(const struct note *note, const struc
 			    note->held_end);
 	if (!stream)
 		return;
+	if (stream->walk[WST_IN].skipped)
+		forget_late(note->flow);
 	forget_way(note->flow, &stream->walk[WST_IN], WST_IN);
 	forget_way(note->flow, &stream->walk[WST_OUT], WST_OUT);
 }

@@ -105,7 +105,7 @@ struct stream {
 	/* silences that what we sent last ended; whether it arrives shows if they were outlived */
 	u32 unproven_silence_ms, unproven_pause_ms;
 	u32 walkers; /* CPUs that want walk[WST_IN]: one at a time has it */
-	/* behind a segment that was not walked because another CPU took too long: walk[].skipped */
+	/* behind a segment that was left for another CPU: walk[].skipped */
 	u32 skipped_end;
 	struct ws_walk walk[2]; /* by enum wst_direction */
 	u64 last_bare_ns[2]; /* segments without payload, by enum wst_direction */
@@ -218,6 +218,27 @@ struct {
 	__type(key, struct held_key);
 	__type(value, struct ws_cell);
 } held __weak SEC(".maps");
+
+/* Segments that came while another CPU had the turn, see turn.bpf.c; their bytes are in held. */
+struct late_key {
+	u64 flow;
+	u64 number;
+};
+
+struct late_segment {
+	u32 seq;
+	u32 len;
+	u32 whole; /* all its bytes are there */
+};
+
+#define LATE_SEGMENTS 16 /* of a stream */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct late_key);
+	__type(value, struct late_segment);
+} late_segments __weak SEC(".maps");
 
 /* A TLS connection that a process accepted, and when it read from it. */
 struct front {

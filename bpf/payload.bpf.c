@@ -6,12 +6,12 @@
 #include "clock.bpf.h"
 #include "frames.bpf.h"
 #include "held.bpf.h"
+#include "turn.bpf.h"
 
 #define PASS 1
 #define HEAD_LINES (WST_HTTP_HEAD_BYTES / WS_LINE_BYTES)
 #define MS_NS 1000000ull
-#define TURN_TRIES 200 /* some microseconds */
-#define TURN_WAITS 16
+#define TURN_ROUNDS 4
 #define WALK_CALLS 256 /* x 128 steps: more than 64 KiB of the smallest frames */
 
 __u64 clock_of_tick = 0;
@@ -102,67 +102,6 @@ static __always_inline void prove_silences(struct stream *stream)
 	stream->unproven_silence_ms = stream->unproven_pause_ms = 0;
 }
 
-/*
- * Two CPUs may bring segments of one stream at the same time: nobody holds the socket's lock yet.
- * What goes out is sent under that lock.
- */
-static __always_inline bool try_turn(struct stream *stream)
-{
-	if (compat_ordered_add(&stream->walkers, 1) == 1)
-		return true;
-	compat_ordered_add(&stream->walkers, -1);
-	return false;
-}
-
-__noinline int wait_for_turn(struct __sk_buff *skb)
-{
-	struct bpf_sock *sk = packet_sock(skb);
-	struct stream *stream = sk ? packet_stream(sk) : NULL;
-	u32 i;
-
-	for (i = 0; stream && i < TURN_TRIES; i++)
-		if (try_turn(stream))
-			return 1;
-	return 0;
-}
-
-static __always_inline bool take_turn(struct __sk_buff *skb, struct stream *stream)
-{
-	u32 i;
-
-	if (try_turn(stream))
-		return true;
-	for (i = 0; i < TURN_WAITS; i++)
-		if (wait_for_turn(skb))
-			return true;
-	return false;
-}
-
-/*
- * The other CPU takes too long. To hold the bytes is no way out: only who has the turn may touch the
- * stream's cells. So they are missed, and that is said.
- */
-static __always_inline void skip_turn(struct stream *stream, const struct packet *p)
-{
-	stream->skipped_end = p->seq + p->len;
-	compat_ordered_add(&stream->walkers, 0);
-	stream->walk[WST_IN].skipped = 1;
-}
-
-static __always_inline void end_turn(struct __sk_buff *skb, struct stream *stream)
-{
-	struct ws_walk *w = &stream->walk[WST_IN];
-
-	if (*(volatile u8 *)&w->skipped) {
-		w->skipped = 0;
-		compat_ordered_add(&stream->walkers, 0);
-		ws_walk_expect_held(w, stream->skipped_end);
-		if (walk_held(skb, WST_IN))
-			count_loss(WST_LOSS_SYNC);
-	}
-	compat_ordered_add(&stream->walkers, -1);
-}
-
 static __always_inline void walk_segment(struct __sk_buff *skb, struct stream *stream,
 					 const struct packet *p, u64 now_ns)
 {
@@ -190,6 +129,21 @@ static __always_inline void walk_segment(struct __sk_buff *skb, struct stream *s
 		count_loss(WST_LOSS_SYNC);
 }
 
+/* Walks what others have left meanwhile, before and just after it was looked for. */
+static __always_inline void end_turn(struct __sk_buff *skb, struct stream *stream)
+{
+	u32 i;
+
+	for (i = 0; i < TURN_ROUNDS; i++) {
+		if (is_skipped(stream) && walk_held(skb, WST_IN))
+			count_loss(WST_LOSS_SYNC);
+		compat_ordered_add(&stream->walkers, -1);
+		if (!is_skipped(stream) || !try_turn(stream))
+			return;
+	}
+	compat_ordered_add(&stream->walkers, -1);
+}
+
 static __always_inline void on_frames(struct __sk_buff *skb, struct stream *stream,
 				      const struct packet *p, u64 now_ns)
 {
@@ -199,11 +153,10 @@ static __always_inline void on_frames(struct __sk_buff *skb, struct stream *stre
 		return;
 	}
 	note_payload(stream, &stream->walk[WST_IN], &stream->walk[WST_OUT], p, now_ns);
-	if (!take_turn(skb, stream)) {
-		skip_turn(stream, p);
+	if (take_turn(skb, stream))
+		walk_segment(skb, stream, p, now_ns);
+	else if (!leave_late(skb, p->payload_offset, p->seq, p->len))
 		return;
-	}
-	walk_segment(skb, stream, p, now_ns);
 	end_turn(skb, stream);
 }
 

@@ -53,7 +53,7 @@ struct ws_walk {
 	__u8 have; /* header bytes carried over from earlier segments */
 	__u8 close_left; /* bytes of Close payload still to come */
 	__u8 trial_headers : 4, trial_ends : 4; /* legal headers and exact ends in this trial */
-	__u8 skipped; /* a segment was not walked (payload.bpf.c) */
+	__u8 skipped; /* a segment was left for another CPU (turn.bpf.c) */
 	__u16 hole; /* goes up with each hole, so that its bytes are not taken for another's */
 	__u32 pong_end, data_end;
 	struct wst_walk_facts facts;
@@ -208,6 +208,21 @@ static __always_inline enum ws_entry ws_walk_enter(struct ws_walk *w, __u32 seq,
 		w->held_seq = seq;
 	w->options |= WS_WALK_HELD;
 	return WS_ENTRY_HOLD;
+}
+
+/*
+ * For a segment whose bytes can only be held: returns 1 if they are of use. While hunting they are
+ * not: what a segment is cut into, and when, is all there is to go by.
+ */
+static __always_inline int ws_walk_enter_held(struct ws_walk *w, __u32 seq, __u32 len)
+{
+	if (w->phase == WS_WALK_HUNT || ws_walk_in_trial(w) ||
+	    ws_walk_enter(w, seq, len) == WS_ENTRY_NONE)
+		return 0;
+	if (!(w->options & WS_WALK_HELD) || ws_seq_before(seq, w->held_seq))
+		w->held_seq = seq;
+	w->options |= WS_WALK_HELD;
+	return 1;
 }
 
 /* Call when a segment that ends at `end` was walked to its end: a trial takes note. */

@@ -88,6 +88,11 @@ void walking_segment(struct walking *w, const struct stream *s, uint32_t from, u
 	guarded_free(copy, to - from);
 }
 
+void walking_late_segment(struct walking *w, const struct stream *s, uint32_t from, uint32_t to)
+{
+	walk_feed_late(&w->walk, &w->log, w->seq + from, s->bytes + from, to - from, STREAM_NOW_NS);
+}
+
 void walking_all(struct walking *w, const struct stream *s, uint32_t size)
 {
 	for (uint32_t at = 0; at < s->len; at += size)

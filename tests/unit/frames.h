@@ -33,6 +33,8 @@ struct walking *walking_new(const struct stream *s, uint32_t seq, bool deflate);
 void walking_free(struct walking *w);
 /* Bytes [from, to) of the stream arrive as one segment, placed against an unreadable page. */
 void walking_segment(struct walking *w, const struct stream *s, uint32_t from, uint32_t to);
+/* The same, left by one CPU for another. */
+void walking_late_segment(struct walking *w, const struct stream *s, uint32_t from, uint32_t to);
 /* The whole stream in segments of `size` bytes. */
 void walking_all(struct walking *w, const struct stream *s, uint32_t size);
 /* What was found and counted is the same, whatever the segments were. */

@@ -456,3 +456,35 @@ TEST(ws_walk_loss, hole_filled_in_two_steps)
 	walking_free(w);
 	stream_free(s);
 }
+
+/* In two pieces, the second one first, and once more as far as it goes. */
+TEST(ws_walk_loss, segments_left_for_another_cpu)
+{
+	for (uint32_t a = 1; a < 35; a++)
+		for (uint32_t b = a + 1; b < 36; b++) {
+			struct stream *s = make_three();
+			struct walking *w = walking_new(s, 1, false);
+
+			walking_segment(w, s, 0, a);
+			walking_late_segment(w, s, b, 36);
+			walking_late_segment(w, s, a, b);
+			walking_late_segment(w, s, 0, b);
+			CHECK_EQ(frames_counted(w), 3);
+			CHECK_EQ(w->walk.facts.losses, 0);
+			walking_free(w);
+			stream_free(s);
+		}
+}
+
+TEST(ws_walk_loss, late_segments_never_join)
+{
+	struct stream *s = make_three();
+	struct walking *w = walking_join(s);
+
+	for (uint32_t at = 0; at < 36; at += 12)
+		walking_late_segment(w, s, at, at + 12);
+	CHECK_EQ(frames_counted(w), 0);
+	CHECK_EQ(w->walk.phase, WS_WALK_HUNT);
+	walking_free(w);
+	stream_free(s);
+}

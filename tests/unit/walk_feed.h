@@ -161,6 +161,17 @@ static inline void walk_feed_held(struct ws_walk *w, struct walk_log *log, uint6
 	}
 }
 
+/* TCP has the segment as well, and what was waiting for it is walked. */
+static inline void walk_feed_arrived(struct ws_walk *w, struct walk_log *log, uint32_t seq,
+				     const uint8_t *bytes, uint32_t len, uint64_t now_ns)
+{
+	walk_receive(log, seq, bytes, len);
+	if (!(w->options & WS_WALK_HELD))
+		return;
+	walk_feed_held(w, log, now_ns);
+	ws_walk_settle(w, log->arrived);
+}
+
 static inline void walk_feed(struct ws_walk *w, struct walk_log *log, uint32_t seq,
 			     const uint8_t *bytes, uint32_t len, uint64_t now_ns)
 {
@@ -176,11 +187,16 @@ static inline void walk_feed(struct ws_walk *w, struct walk_log *log, uint32_t s
 		walk_feed_steps(w, log, seq, bytes, len, now_ns);
 		ws_walk_leave(w, seq + len);
 	}
-	walk_receive(log, seq, bytes, len);
-	if (!(w->options & WS_WALK_HELD))
-		return;
-	walk_feed_held(w, log, now_ns);
-	ws_walk_settle(w, log->arrived);
+	walk_feed_arrived(w, log, seq, bytes, len, now_ns);
+}
+
+/* The same of a segment that another CPU has left, as take_late() in bpf/turn.bpf.c takes it. */
+static inline void walk_feed_late(struct ws_walk *w, struct walk_log *log, uint32_t seq,
+				  const uint8_t *bytes, uint32_t len, uint64_t now_ns)
+{
+	if (ws_walk_enter_held(w, seq, len))
+		walk_keep(&log->held, seq, w->hole, bytes, len);
+	walk_feed_arrived(w, log, seq, bytes, len, now_ns);
 }
 
 #endif
