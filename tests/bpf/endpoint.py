@@ -16,7 +16,7 @@ from io_uring import Ring
 
 CLONE_NEWNET = 0x40000000
 PR_SET_NAME = 15
-SEND_SECONDS = 5
+SEND_SECONDS = 30  # far beyond what any network of these tests takes
 TCPI_OPT_SYN_DATA = 32
 TCP_REPAIR = 19
 SO_ZEROCOPY = 60
@@ -49,6 +49,7 @@ class Endpoint:
     def __init__(self, port):
         self.port = port
         self.listener = self.sock = self.ring = None
+        self.taken = 0  # bytes read so far
         self.others = []
 
     # -- connections
@@ -72,6 +73,7 @@ class Endpoint:
     def accept(self, _=""):
         self.listener.settimeout(SEND_SECONDS)
         self.use(self.listener.accept()[0])
+        self.taken = 0
 
     def accept_fails(self, _=""):
         try:
@@ -101,6 +103,7 @@ class Endpoint:
         if self.sock:
             self.others.append(self.sock)
         self.use(sock)
+        self.taken = 0
         return "connected"
 
     def fast_open(self, address, data):
@@ -125,19 +128,26 @@ class Endpoint:
     def send(self, data_hex):
         self.sock.sendall(bytes.fromhex(data_hex))
 
+    def take(self, size=65536):
+        data = self.sock.recv(size)
+        self.taken += len(data)
+        return data
+
     def read_head(self, _=""):
         head = b""
         while not head.endswith(b"\r\n\r\n"):
-            byte = self.sock.recv(1)
+            byte = self.take(1)
             if not byte:
                 raise SystemExit("end of stream inside a head")
             head += byte
         return head.hex()
 
-    def drain(self, _=""):
-        self.sock.settimeout(0.05)
+    def drain(self, argument):
+        """SENT,SECONDS: reads until all that the other end sent has come, or nothing has for so long."""
+        sent, seconds = map(int, argument.split(","))
+        self.sock.settimeout(seconds)
         try:
-            while self.sock.recv(65536):
+            while self.taken < sent and self.take():
                 pass
         except OSError:
             pass
@@ -153,6 +163,7 @@ class Endpoint:
         while left:
             moved = os.splice(self.sock.fileno(), into, left)
             left -= len(os.read(out, moved))
+        self.taken += int(count)
         os.close(out)
         os.close(into)
 
@@ -189,6 +200,7 @@ class Endpoint:
         left = int(count)
         while left:
             left -= len(self.ring.receive(self.sock.fileno(), left))
+        self.taken += int(count)
 
     def uring_close(self, _=""):
         self.ring.close_descriptor(self.sock.detach())

@@ -78,7 +78,7 @@ traced() {
 
 # talk STEP...: plays a conversation, see peer.py.
 talk() {
-	timeout 60 "$PEER" "$CLIENT" "$SERVER" "$PORT" "$@" >"$WORK/peer" 2>&1 && return 0
+	timeout 120 "$PEER" "$CLIENT" "$SERVER" "$PORT" "$@" >"$WORK/peer" 2>&1 && return 0
 	echo "the peer failed: $*"
 	cat "$WORK/peer"
 	return 1

@@ -14,6 +14,7 @@ c.STEP is done by the client, s.STEP by the server, which is another process. A 
     X.hold ... X.flush          what lies between goes out in one call
     X.hold ... X.file           the same, from a file by sendfile(); X.zerocopy, X.uring_send
     X.cut=1,2,3                 the next call is cut into segments of these sizes
+    X.drain                     reads until all that the other end sent has come
     c.segments=0-10,5-20,20-    (wire only) held bytes as segments; c.hole: the same, and what follows
                                 comes behind the first one; c.fill=SIZE fills the hole
     c.parallel=SIZE             (wire only) held bytes in segments of that size, from two CPUs at once
@@ -29,11 +30,12 @@ import sys
 import time
 
 import websocket
-from endpoint import Endpoint, enter_netns, set_name
+from endpoint import SEND_SECONDS, Endpoint, enter_netns, set_name
 from wire import Wire, open_tun
 
 SERVER_ADDRESS = "198.18.0.1"
 WAYS_TO_SEND = {"file": "sendfile", "zerocopy": "zerocopy", "uring_send": "uring_send"}
+WIRE_SECONDS = 1  # on a wire some of it may be lost on purpose
 CALL_BYTES = 30000  # a packet of the socket pair holds it as hex digits
 
 
@@ -123,11 +125,13 @@ class Side:
         self.masked = masked
         self.held = None
         self.cuts = []
+        self.sent = 0
 
     def send(self, data):
         if self.held is not None:
             self.held += data
             return
+        self.sent += len(data)
         for size in self.cuts:
             self.call("send", data[:size].hex())
             data = data[size:]
@@ -144,6 +148,7 @@ class Side:
             self.send(data)
         elif name in WAYS_TO_SEND:
             data, self.held = self.held, None
+            self.sent += len(data)
             self.call(WAYS_TO_SEND[name], data.hex())
         elif name == "cut":
             self.cuts = list(map(int, argument.split(",")))
@@ -186,6 +191,7 @@ class Play:
         result = self.local.connect(argument or SERVER_ADDRESS)
         if result == "connected":
             self.s.call("accept")
+            self.c.sent = self.s.sent = 0
         else:
             say("connect: " + result)
 
@@ -208,6 +214,7 @@ class Play:
         self.key = websocket.new_key()
         data = websocket.request("/chat", self.key)
         self.local.fast_open(SERVER_ADDRESS, data)
+        self.c.sent = len(data)
         self.s.call("accept")
         time.sleep(0.05)
         say("request " + self.local.fast_open_result())
@@ -247,11 +254,16 @@ class Play:
         if name in ("c.segments", "c.hole"):
             data, self.c.held = self.c.held, None
             self.wire.segments(data, argument, name == "c.hole")
+            self.c.sent += len(data)
         elif name == "c.fill":
             self.wire.fill(int(argument))
         elif name == "c.parallel":
             data, self.c.held = self.c.held, None
             self.wire.parallel(data, int(argument))
+            self.c.sent += len(data)
+        elif name in ("c.drain", "s.drain"):
+            end, other = (self.c, self.s) if name[0] == "c" else (self.s, self.c)
+            end.call("drain", "%d,%d" % (other.sent, WIRE_SECONDS if self.wire else SEND_SECONDS))
         elif name[:2] in ("c.", "s."):
             result = getattr(self, name[0]).do(name[2:], argument)
             if result and result not in ("ok", "connected"):

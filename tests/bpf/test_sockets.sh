@@ -76,7 +76,7 @@ test_half_open_peer_was_restarted() {
 
 # The same of this host's own sockets: one goes without a segment, and the kernel answers for it later. Nobody sees why.
 test_half_open_peer_vanished() {
-	tracing && talk "${OPEN[@]}" c.vanish pause=300 s.text=50 s.eof s.end &&
+	tracing && talk "${OPEN[@]}" pause=300 c.vanish pause=300 s.text=50 s.eof s.end &&
 		expect_cause session.unknown '.close.code == 1006 and .cause.confidence == "low" and
 			(.legs | map(.tcp.ended_by)) == ["error", "rst_received"]'
 }
