@@ -216,6 +216,19 @@ module.exports = [
   },
   {
     ...base,
+    name: 'stopped-by-timeout',
+    broken: 'timeout(1) sends SIGTERM to Node, which catches it, tidies up and sends it to itself again.',
+    cause: 'session.process_terminated',
+    fast: false,
+    async run(t) {
+      await t.server('node', {}, { wrap: ['/usr/bin/timeout', '4'] });
+      const session = await t.open();
+      t.expectAtLast((line) => / was asked to stop by timeout /.test(line.message));
+      await session.closed();
+    },
+  },
+  {
+    ...base,
     name: 'client-killed',
     broken: 'The process of the client is killed, the server is fine.',
     cause: 'session.process_killed',

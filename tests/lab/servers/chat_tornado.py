@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """A chat server on Tornado, started with a JSON object of settings:
 
-port; ping_interval and ping_timeout (seconds); workers: processes that share the listener.
+port; ping_interval and ping_timeout (seconds); workers: processes that share the listener;
+execute_on_hangup: SIGHUP makes it execute itself anew, as Tornado's autoreload does.
 """
 import json
+import os
+import signal
 import sys
 
 import tornado.httpserver
@@ -28,6 +31,8 @@ class Chat(tornado.websocket.WebSocketHandler):
         pass
 
 
+if SETTINGS.get("execute_on_hangup"):
+    signal.signal(signal.SIGHUP, lambda *_: os.execv(sys.executable, [sys.executable, *sys.argv]))
 app = tornado.web.Application(
     [("/lab/.*", Chat)], websocket_ping_interval=SETTINGS.get("ping_interval"),
     websocket_ping_timeout=SETTINGS.get("ping_timeout"))
