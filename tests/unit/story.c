@@ -358,6 +358,21 @@ void story_fault(struct story *st, uint32_t tgid, uint32_t signal, int at_ms)
 	apply_all(st, e);
 }
 
+void story_stop_listening(struct story *st, int at_ms)
+{
+	const struct side port = { .server = true,
+				   .local = "198.18.0.1",
+				   .local_port = 8080,
+				   .remote = "0.0.0.0",
+				   .netns = 4026531001,
+				   .tgid = STORY_SERVER_PID,
+				   .comm = "chat-server" };
+	struct events *e = events_new();
+
+	ev_listen(e, &port, true)->h.ts_ns = relative_ns(at_ms);
+	apply_all(st, e);
+}
+
 void story_exit(struct story *st, uint32_t tgid, uint32_t wait_status, int at_ms)
 {
 	struct events *e = events_new();

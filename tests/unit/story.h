@@ -103,6 +103,8 @@ void story_close_frame(struct story *st, bool from_client, uint16_t code, const 
 /* What the process table learns. Times are relative to the end, in ms: negative before it. */
 void story_signal(struct story *st, uint32_t tgid, uint32_t signal, uint32_t sender_tgid, int at_ms);
 void story_fault(struct story *st, uint32_t tgid, uint32_t signal, int at_ms);
+/* Nobody listens any more where the server leg was accepted. */
+void story_stop_listening(struct story *st, int at_ms);
 void story_exit(struct story *st, uint32_t tgid, uint32_t wait_status, int at_ms);
 void story_oom(struct story *st, uint32_t tgid);
 /*

@@ -9,23 +9,6 @@
 #include "events.h"
 #include "story.h"
 
-static void stop_listening(struct story *st, int at_ms)
-{
-	const struct side port = { .server = true,
-				   .local = "198.18.0.1",
-				   .local_port = 8080,
-				   .remote = "0.0.0.0",
-				   .netns = 4026531001,
-				   .tgid = STORY_SERVER_PID,
-				   .comm = "chat-server" };
-	struct events *e = events_new();
-
-	ev_listen(e, &port, true)->h.ts_ns = STORY_END_NS + (uint64_t)(at_ms * (int64_t)STORY_MS);
-	if (track_apply(st->track, e->records[0]))
-		abort();
-	events_free(e);
-}
-
 /* Docker, Kubernetes and systemd leave it a while; Java answers SIGQUIT with its stacks. */
 TEST(rules_goodbye, after_a_signal)
 {
@@ -59,7 +42,7 @@ TEST(rules_goodbye, after_a_signal)
 		story_begin(&st, STORY_DIRECT);
 		story_signal(&st, STORY_SERVER_PID, rows[i].signal, 77, rows[i].signal_ms);
 		if (rows[i].unheard_ms)
-			stop_listening(&st, rows[i].unheard_ms);
+			story_stop_listening(&st, rows[i].unheard_ms);
 		story_close_frame(&st, false, rows[i].code, "");
 		story_close_frame(&st, true, rows[i].code, "");
 		story_fin(&st, STORY_SERVER_LEG);
@@ -80,7 +63,7 @@ TEST(rules_goodbye, all_that_are_left)
 		test_note("count %u", count);
 		story_begin(&st, STORY_DIRECT);
 		story_signal(&st, STORY_SERVER_PID, SIGTERM, 77, -30000);
-		stop_listening(&st, -29990);
+		story_stop_listening(&st, -29990);
 		story_close_frame(&st, false, 1000, "");
 		story_close_frame(&st, true, 1000, "");
 		story_fin(&st, STORY_SERVER_LEG);

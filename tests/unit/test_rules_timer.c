@@ -2,6 +2,8 @@
 /* Sessions that end after the same silence: a timer, or one event? */
 #include "test.h"
 
+#include <string.h>
+
 #include "story.h"
 #include "track/group.h"
 
@@ -87,4 +89,33 @@ TEST(rules_timer, silence_of_unknown_age)
 	CHECK_STR(story_evidence(&st, "idle"),
 		  "the last payload byte of either side passed 6.6 s before the end");
 	story_done(&st);
+}
+
+/* Whatever the silence: its listener went as well. */
+TEST(rules_timer, goes_with_the_listener)
+{
+	static const struct {
+		int listener_ms;
+		const char *id;
+	} cases[] = {
+		{ -5000, "session.server_idle_timeout" },
+		{ -300, "session.closed_without_close_frame" },
+		{ 1, "session.closed_without_close_frame" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct story st;
+
+		test_note("case %zu", i);
+		story_begin(&st, STORY_DIRECT);
+		last_words(&st, 2900);
+		story_fin(&st, STORY_SERVER_LEG);
+		story_forerunners(&st, 3, 700, 0);
+		story_stop_listening(&st, cases[i].listener_ms);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)), cases[i].id);
+		CHECK_EQ(st.v.confidence, CONFIDENCE_HIGH);
+		CHECK_EQ(story_evidence(&st, "stopped_listening") != NULL, i > 0);
+		CHECK_EQ(strstr(st.v.summary, ", which stopped listening,") != NULL, i > 0);
+		story_done(&st);
+	}
 }

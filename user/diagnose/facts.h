@@ -34,6 +34,8 @@ struct closer_story {
 	uint64_t exit_ns;
 	uint32_t died_of; /* signal, 0: none */
 	const struct fatal_signal *stop; /* it was asked to stop shortly before; NULL: it was not */
+	/* About when it ended nobody listened any more where it had been accepted. */
+	bool shut;
 	/* stop was sent to its parent, of whose port it serves a share; NULL: to itself */
 	const struct process *parent;
 };

@@ -6,6 +6,9 @@
 #include <signal.h>
 #include <string.h>
 
+/* A shutdown closes the listener and then, at once or after a short grace, the sessions. */
+#define SHUT_WITH_NS 500000000ull
+
 bool facts_timed_out(const struct conn *c)
 {
 	/*
@@ -273,6 +276,22 @@ static void find_parents_stop(struct facts *f)
 	closer->parent = parent;
 }
 
+/*
+ * A server that shuts down, or executes itself anew (descriptors are closed on exec), closes its
+ * listener along with its sessions.
+ */
+static bool shut_with_listener(const struct facts *f)
+{
+	const struct conn *c = f->end.conn;
+	uint64_t ts_ns;
+
+	if (!conn_is_server_side(c) || !c->tuple_known)
+		return false;
+	ts_ns = listeners_stopped_ns(&track_groups(f->track)->listeners, c->tuple.netns,
+				     c->tuple.local_port);
+	return ts_ns && ts_ns + SHUT_WITH_NS >= f->end.ts_ns && ts_ns <= f->end.ts_ns + SHUT_WITH_NS;
+}
+
 void facts_collect_closer(struct facts *f)
 {
 	const struct end_story *end = &f->end;
@@ -289,6 +308,7 @@ void facts_collect_closer(struct facts *f)
 					 f->closer.task->start_ns);
 	fill_exit(&f->closer, end->conn);
 	find_owner(f, end->conn);
+	f->closer.shut = shut_with_listener(f);
 	f->closer.stop = facts_stop_signal(f->closer.process, end->ts_ns);
 	if (!f->closer.stop)
 		f->closer.stop = signal_that_ended(&f->closer, end->ts_ns);

@@ -87,8 +87,9 @@ static bool add_doubts(struct evidence *ev, const struct facts *f)
 {
 	bool unanswered = add_unanswered(ev, f), signalled = add_signal(ev, f);
 
-	return evidence_lost(ev, f) || evidence_other_side(ev, f) || add_silence(ev, f) ||
-	       unanswered || signalled || f->backend.backend;
+	return evidence_lost(ev, f) || evidence_other_side(ev, f) ||
+	       (!f->closer.shut && add_silence(ev, f)) || unanswered || signalled ||
+	       f->backend.backend;
 }
 
 /* A living process destroyed its socket in a way that makes the kernel send RST. */
@@ -156,6 +157,11 @@ static enum confidence closed_without_close_frame(const struct facts *f, struct 
 	    f->end.how != ENDED_FIN_SENT)
 		return CONFIDENCE_NONE;
 	add_all(ev, f);
+	if (f->closer.shut)
+		evidence_add(
+			ev, "stopped_listening", 0,
+			"it closed the listener on port %u as well, as when a server shuts down or executes itself anew",
+			f->end.conn->tuple.local_port);
 	return add_doubts(ev, f) || path_is_suspect(f->end.conn) ? CONFIDENCE_MEDIUM :
 								   CONFIDENCE_HIGH;
 }

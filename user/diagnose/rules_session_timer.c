@@ -38,7 +38,7 @@ static bool path_is_quiet(const struct facts *f)
 /* A living process closed its socket of its own accord; what became of it later is another story. */
 static bool closed_alive(const struct facts *f)
 {
-	return f->closer.task && !f->closer.exiting && !f->closer.stop;
+	return f->closer.task && !f->closer.exiting && !f->closer.stop && !f->closer.shut;
 }
 
 /*

@@ -98,7 +98,9 @@ static void fill_comm(char dst[WORD_BYTES], const struct facts *f)
 
 static void fill_alive(char dst[WORD_BYTES], const struct facts *f)
 {
-	snprintf(dst, WORD_BYTES, "%s", f->closer.exited ? "" : ", alive and well,");
+	const char *running = f->closer.shut ? ", which stopped listening," : ", alive and well,";
+
+	snprintf(dst, WORD_BYTES, "%s", f->closer.exited ? "" : running);
 }
 
 static void fill_server(char dst[WORD_BYTES], const struct facts *f)
