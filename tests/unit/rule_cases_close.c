@@ -24,6 +24,7 @@ static void without_frames(struct story *st)
 		both_close(st, false, code_, "because of it"); \
 	}
 
+CLOSED_BY_SERVER(1002)
 CLOSED_BY_SERVER(1003)
 CLOSED_BY_SERVER(1007)
 CLOSED_BY_SERVER(1008)
@@ -100,6 +101,7 @@ static const struct rule_case cases[] = {
 	{ "session.try_again_later", CONFIDENCE_HIGH, STORY_DIRECT, close_1013, without_frames },
 	{ "session.application_code", CONFIDENCE_HIGH, STORY_DIRECT, close_4001, without_frames },
 	{ "session.protocol_error", CONFIDENCE_HIGH, STORY_DIRECT, illegal, out_of_sync },
+	{ "session.protocol_error", CONFIDENCE_HIGH, STORY_DIRECT, close_1002, without_frames },
 	{ "session.normal", CONFIDENCE_HIGH, STORY_DIRECT, normal, without_frames },
 	{ "session.close_unanswered", CONFIDENCE_HIGH, STORY_DIRECT, unanswered, not_followed },
 };
