@@ -19,8 +19,7 @@ static __always_inline u32 tcp_flags(const struct tcp_sock *tp, const struct not
 	const struct sock *sk = (const struct sock *)tp;
 	u32 flags = 0;
 
-	if (note->flags & NOTE_PASSIVE && !sk->sk_socket &&
-	    !(note->flags & NOTE_FIN_OUT))
+	if (note->flags & NOTE_PASSIVE && !sk->sk_socket && !(note->flags & NOTE_FIN_OUT))
 		flags |= WST_TCP_NEVER_ACCEPTED;
 	if (sock_has_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_KEEPOPEN)))
 		flags |= WST_TCP_KEEPALIVE;
@@ -41,6 +40,21 @@ static __always_inline u32 tcp_flags(const struct tcp_sock *tp, const struct not
 	if (note->seen & SEEN_NO_TLS)
 		flags |= WST_TCP_NO_TLS;
 	return flags;
+}
+
+/* Up to the nearest of the blocks that this socket tells its peer to have received behind a hole. */
+static __always_inline u32 missing_bytes(const struct tcp_sock *tp)
+{
+	u32 blocks = tp->rx_opt.num_sacks, least = 0, i;
+
+#pragma unroll
+	for (i = 0; i < 4; i++) {
+		u32 gap = tp->selective_acks[i].start_seq - tp->rcv_nxt;
+
+		if (i < blocks && (!least || gap < least))
+			least = gap;
+	}
+	return least;
 }
 
 static __always_inline void tcp_numbers(const struct tcp_sock *tp, struct wst_tcp_facts *ret)
@@ -64,6 +78,7 @@ static __always_inline void tcp_numbers(const struct tcp_sock *tp, struct wst_tc
 	ret->soft_error = sk->sk_err_soft;
 	if (!ret->error)
 		ret->error = ret->soft_error;
+	ret->missing_bytes = missing_bytes(tp);
 	ret->sacked_segments = tp->sacked_out;
 }
 
@@ -101,15 +116,12 @@ static __always_inline void stream_facts(const struct tcp_sock *tp, const struct
 	event->tcp.resent_segment = path->resent_len;
 	event->walk[WST_IN] = stream->walk[WST_IN].facts;
 	event->walk[WST_OUT] = stream->walk[WST_OUT].facts;
-	event->walk[WST_IN].flags |= ws_walk_pending(&stream->walk[WST_IN],
-						     tp->copied_seq);
-	if (ws_walk_has_missed(&stream->walk[WST_IN], tp->rcv_nxt) ||
-	    stream->walk[WST_IN].skipped)
+	event->walk[WST_IN].flags |= ws_walk_pending(&stream->walk[WST_IN], tp->copied_seq);
+	if (ws_walk_has_missed(&stream->walk[WST_IN], tp->rcv_nxt) || stream->walk[WST_IN].skipped)
 		event->walk[WST_IN].flags |= WST_WALK_LOST;
 	if (ws_walk_has_missed(&stream->walk[WST_OUT], tp->snd_una))
 		event->walk[WST_OUT].flags |= WST_WALK_LOST;
-	event->walk[WST_OUT].flags |= ws_walk_pending(&stream->walk[WST_OUT],
-						      tp->snd_una);
+	event->walk[WST_OUT].flags |= ws_walk_pending(&stream->walk[WST_OUT], tp->snd_una);
 }
 
 /* All that is known of a socket, in a zeroed record. */

@@ -107,8 +107,19 @@ struct inet_connection_sock {
 	u8 icsk_probes_out;
 };
 
+struct tcp_options_received {
+	u8 num_sacks;
+};
+
+struct tcp_sack_block {
+	u32 start_seq;
+	u32 end_seq;
+};
+
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
+	struct tcp_options_received rx_opt;
+	struct tcp_sack_block selective_acks[4]; /* what is received behind holes: num_sacks of them */
 	u64 bytes_received;
 	u64 bytes_sent; /* payload, retransmissions included */
 	u64 bytes_retrans;

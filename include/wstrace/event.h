@@ -244,7 +244,7 @@ struct wst_tcp_facts {
 	__u64 last_segment_out_ns;
 	__u32 flags; /* enum wst_tcp_flag */
 	__u32 srtt_us;
-	__u32 unused; /* zero */
+	__u32 missing_bytes; /* of a hole in what was received: bytes behind it arrived; 0: none */
 	__u32 unacked_bytes; /* sent, not acknowledged */
 	__u32 unsent_bytes; /* written by the application, not sent yet */
 	__u32 unread_bytes; /* received, not read by the application */

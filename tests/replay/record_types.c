@@ -228,7 +228,7 @@ static const struct field tcp_fields[] = {
 	TIME(wst_tcp_facts, last_segment_out_ns),
 	FLAGS(wst_tcp_facts, flags, tcp_flags),
 	NUMBER(wst_tcp_facts, srtt_us),
-	PAD(wst_tcp_facts, unused),
+	NUMBER(wst_tcp_facts, missing_bytes),
 	NUMBER(wst_tcp_facts, unacked_bytes),
 	NUMBER(wst_tcp_facts, unsent_bytes),
 	NUMBER(wst_tcp_facts, unread_bytes),

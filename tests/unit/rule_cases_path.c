@@ -40,6 +40,19 @@ static void unresponsive(struct story *st)
 	pinging(st);
 }
 
+/* Something large of the peer's is missing, and may have had the answer behind it. */
+static void hole(struct story *st)
+{
+	pinging(st);
+	st->conns[STORY_SERVER_LEG].end->tcp.missing_bytes = 2 * 1448;
+}
+
+static void small_hole(struct story *st)
+{
+	pinging(st);
+	st->conns[STORY_SERVER_LEG].end->tcp.missing_bytes = 40;
+}
+
 static void unresponsive_blur(struct story *st)
 {
 	st->conns[STORY_SERVER_LEG].end->walk[WST_OUT].flags |= WST_WALK_PING_PENDING;
@@ -156,6 +169,9 @@ static const struct rule_case cases[] = {
 	{ "session.ping_timeout_peer_gone", CONFIDENCE_HIGH, STORY_DIRECT, gone, gone_blur },
 	{ "session.ping_timeout_peer_unresponsive", CONFIDENCE_HIGH, STORY_DIRECT, unresponsive,
 	  unresponsive_blur },
+	{ "session.ping_timeout_peer_unresponsive", CONFIDENCE_MEDIUM, STORY_DIRECT, small_hole,
+	  NULL },
+	{ "session.mtu_blackhole", CONFIDENCE_MEDIUM, STORY_DIRECT, hole, NULL },
 	{ "session.ping_timeout_own_stall", CONFIDENCE_HIGH, STORY_DIRECT, stall, stall_blur },
 	{ "session.firewall_dropped", CONFIDENCE_HIGH, STORY_DIRECT, dropped, dropped_blur },
 	{ "session.firewall_reset", CONFIDENCE_HIGH, STORY_DIRECT, forged, forged_blur },

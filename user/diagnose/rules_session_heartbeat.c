@@ -213,6 +213,13 @@ static enum confidence peer_unresponsive(const struct facts *f, struct evidence 
 	evidence_end(ev, f);
 	if (hasty || (p->own && p->ping_pending))
 		return CONFIDENCE_MEDIUM; /* no ACK: too early to say that it is gone */
+	if (p->own && p->at_near.tcp.missing_bytes) {
+		evidence_add(
+			ev, "hole", 0,
+			"%u bytes of the peer's were lost on the way, and later ones arrived: the answer may be among them",
+			p->at_near.tcp.missing_bytes);
+		return CONFIDENCE_MEDIUM;
+	}
 	return pings_wait(p) && (p->pings || p->surely_heartbeat || p->heartbeat_close) ?
 		       CONFIDENCE_HIGH :
 		       CONFIDENCE_MEDIUM;

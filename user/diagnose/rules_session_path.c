@@ -24,6 +24,8 @@
 #define RESET_AFTER_DROP_NS 50000000ull
 /* Smaller segments than this pass everywhere (RFC 879, RFC 8200: 576, 1280). */
 #define SMALL_SEGMENT 500
+/* By then a lost segment was sent again some four times (RFC 6298). */
+#define HOLE_NS (3 * SECOND_NS)
 /* Retransmissions in vain: one alone may be an accident. */
 #define STUCK_TIMEOUTS 2
 
@@ -186,6 +188,34 @@ static void add_large(struct evidence *ev, const struct conn_snapshot *at)
 			     "the peer's segments kept coming meanwhile");
 }
 
+/*
+ * The same, seen by the receiver: a hole of at least a large segment stays open although the giver's
+ * pings are acknowledged all the time. Mere loss would have been repaired; but how large the segments
+ * were, and how often they were sent, is known to their sender alone.
+ */
+static bool hole_stays(const struct path_story *p)
+{
+	return p->stuck < 0 && p->own && p->has_near && p->unexplained &&
+	       (p->pings || p->by_data) && !p->ping_pending && p->waited_ns >= HOLE_NS &&
+	       p->at_near.tcp.missing_bytes >= SMALL_SEGMENT;
+}
+
+static enum confidence hole_in_stream(const struct facts *f, struct evidence *ev)
+{
+	const struct path_story *p = &f->path;
+	char bytes[FORMAT_BYTES];
+
+	if (!hole_stays(p))
+		return CONFIDENCE_NONE;
+	evidence_add(ev, "hole", 0,
+		     "%s of the peer's never arrived, although later ones did, and acknowledgements",
+		     format_bytes(bytes, p->at_near.tcp.missing_bytes));
+	evidence_heartbeat(ev, f);
+	evidence_closing(ev, f);
+	evidence_end(ev, f);
+	return CONFIDENCE_MEDIUM;
+}
+
 static enum confidence mtu_blackhole(const struct facts *f, struct evidence *ev)
 {
 	const struct path_story *p = &f->path;
@@ -193,7 +223,7 @@ static enum confidence mtu_blackhole(const struct facts *f, struct evidence *ev)
 
 	if (p->stuck < 0 || !p->unexplained || !large_is_stuck(tcp) ||
 	    !(is_largest(tcp) ? small_ones_pass(&p->at_stuck) : full_one_is_stuck(tcp)))
-		return CONFIDENCE_NONE;
+		return hole_in_stream(f, ev);
 	add_large(ev, &p->at_stuck);
 	evidence_path(ev, f->session->legs[p->stuck]);
 	evidence_heartbeat(ev, f);
@@ -325,8 +355,9 @@ static const struct rule rules[] = {
 		.strategy = STRATEGY_MANUAL,
 		.at = AT_SESSION,
 		.initiator = BY_NETWORK,
+		.alternatives = { "session.network_timeout" },
 		.codes = { 1006, 1011 },
-		.summary = "large packets of {segment} bytes of payload get lost on the way to the {stuck}, small ones pass",
+		.summary = "{large_lost}, small ones pass",
 		.user_message = "Large messages do not get through on this network. Please try another network or tell the support.",
 		.steps = {
 			"Some link on the way (VPN, overlay, tunnel) has a smaller MTU, and the ICMP message that says so is filtered: `tracepath` or `ping -M do -s 1472` to the {stuck} finds the limit.",

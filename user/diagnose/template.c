@@ -196,11 +196,6 @@ static void fill_answered(char dst[WORD_BYTES], const struct facts *f)
 	format_duration(dst, f->path.answered_for_ns);
 }
 
-static void fill_segment(char dst[WORD_BYTES], const struct facts *f)
-{
-	snprintf(dst, WORD_BYTES, "%u", f->path.at_stuck.tcp.resent_segment);
-}
-
 static void fill_far(char dst[WORD_BYTES], const struct facts *f, int leg)
 {
 	snprintf(dst, WORD_BYTES, "%s",
@@ -211,6 +206,23 @@ static void fill_far(char dst[WORD_BYTES], const struct facts *f, int leg)
 static void fill_stuck(char dst[WORD_BYTES], const struct facts *f)
 {
 	fill_far(dst, f, f->path.stuck);
+}
+
+/* At the sender the lost segment is known, at the receiver that something large is missing. */
+static void fill_large_lost(char dst[WORD_BYTES], const struct facts *f)
+{
+	char stuck[WORD_BYTES];
+
+	if (f->path.stuck < 0) {
+		snprintf(dst, WORD_BYTES,
+			 "packets of the %s get lost on the way here, as it seems large ones",
+			 name_of_initiator(facts_other_party(f)));
+		return;
+	}
+	fill_stuck(stuck, f);
+	snprintf(dst, WORD_BYTES,
+		 "large packets of %u bytes of payload get lost on the way to the %.32s",
+		 f->path.at_stuck.tcp.resent_segment, stuck);
 }
 
 static void fill_reader(char dst[WORD_BYTES], const struct facts *f)
@@ -251,7 +263,7 @@ static const struct word words[] = {
 	{ "by", "", fill_by },
 	{ "signal", "SIGKILL", fill_signal },
 	{ "answered", "some time", fill_answered },
-	{ "segment", "1448", fill_segment },
+	{ "large_lost", "large packets get lost on the way to the peer", fill_large_lost },
 	{ "stuck", "peer", fill_stuck },
 	{ "reader", "peer", fill_reader },
 	{ "queued", "Some data waited to be sent", fill_queued },

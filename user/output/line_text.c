@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "output/line_text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "diagnose/format.h"
@@ -99,11 +100,16 @@ static void add_what_to_do(struct buffer *b, const struct colours *c, const stru
 
 static void add_alternatives(struct buffer *b, const struct colours *c, const struct verdict *v)
 {
-	if (!v->alternative_count)
+	char text[ALTERNATIVES_MAX * 48] = "";
+	size_t used = 0;
+
+	for (unsigned int i = 0; i < v->alternative_count && used < sizeof(text); i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", i ? ", " : "",
+					 v->alternatives[i]);
+	if (!used)
 		return;
 	add_label(b, c, "maybe");
-	for (unsigned int i = 0; i < v->alternative_count; i++)
-		buffer_printf(b, "%s%s", i ? ", " : "", v->alternatives[i]);
+	add_wrapped(b, text, LABEL_COLUMNS);
 }
 
 static void add_block(struct buffer *b, const struct colours *c, const struct line_context *ctx,

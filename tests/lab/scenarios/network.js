@@ -173,6 +173,17 @@ module.exports = [
       await t.sleep(5000);
     },
   }),
+  overWire('mtu-black-hole-of-the-client', 'The same, and what is too large comes from the client, whose host nobody traces.', 'session.mtu_blackhole', {
+    wire: { lose_above: 700 },
+    settings: { 'ping-every': '500ms', 'pong-wait': '4s' },
+    outside: ['client'],
+    // How large the segments were is known to their sender alone.
+    confidence: 'medium',
+    what: async (t, wire, session) => {
+      await session.say('x'.repeat(3000));
+      await session.closed(30000);
+    },
+  }),
   {
     ...base,
     name: 'peer-resets',
