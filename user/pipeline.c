@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "diagnose/observe.h"
 #include "track/event_check.h"
 
 #define LOSSES_GATHER_NS 1000000000ull
@@ -102,9 +103,10 @@ static int report_incidents(struct pipeline *p, uint64_t now_ns, bool final)
 	struct verdict verdict;
 	int result = 0;
 
+	observe_absences(p->track, now_ns);
 	while (!result && track_next_incident(p->track, now_ns, final, &incident)) {
 		diagnose_incident(&incident, p->track, &verdict);
-		if (verdict.rule)
+		if (verdict.rule && (p->config.all || !incident.minor))
 			result = hand_over(p, line_incident(&p->lines, &incident, &verdict));
 	}
 	return result;

@@ -123,6 +123,20 @@ static void churn_blur(struct story *st)
 	st->incident.churn.backend_count = 3;
 }
 
+static void gone(struct story *st)
+{
+	struct incident *i = begin(st, INCIDENT_CLIENTS_GONE);
+
+	i->lost_clients = 14;
+	i->client_count = 12;
+	i->task.tgid = STORY_CLIENT_PID;
+}
+
+static void gone_blur(struct story *st)
+{
+	st->incident.outside = true;
+}
+
 static const struct rule_case cases[] = {
 	{ "incident.process_exit", CONFIDENCE_HIGH, STORY_DIRECT, process_exit, process_exit_blur },
 	{ "incident.reconnect_storm", CONFIDENCE_HIGH, STORY_DIRECT, storm, storm_blur },
@@ -130,6 +144,7 @@ static const struct rule_case cases[] = {
 	{ "incident.upstream_imbalance", CONFIDENCE_HIGH, STORY_DIRECT, imbalance, imbalance_blur },
 	{ "incident.failure_rate", CONFIDENCE_HIGH, STORY_DIRECT, failures, failures_blur },
 	{ "incident.backend_churn", CONFIDENCE_HIGH, STORY_DIRECT, churn, churn_blur },
+	{ "incident.clients_gone", CONFIDENCE_HIGH, STORY_DIRECT, gone, gone_blur },
 };
 
 const struct rule_cases rule_cases_incident = { cases, sizeof(cases) / sizeof(cases[0]) };

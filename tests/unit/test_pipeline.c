@@ -106,6 +106,34 @@ static void add_crash(struct events *e)
 	}
 }
 
+/* For as long as something may be told of those that are not back. */
+static void wait_for_clients(struct pipeline *p)
+{
+	for (int i = 0; i < 4 && pipeline_next_due_ns(p); i++)
+		CHECK_EQ(pipeline_tick(p, pipeline_next_due_ns(p)), 0);
+	CHECK_EQ(pipeline_next_due_ns(p), 0);
+}
+
+TEST(pipeline, a_client_that_stays_away)
+{
+	struct events *e = events_new();
+	struct printed out;
+	struct pipeline *p = new_pipeline(&out, true);
+	cJSON *json;
+
+	ev_host(e);
+	add_crash(e);
+	feed(p, e);
+	CHECK_EQ(pipeline_tick(p, pipeline_next_due_ns(p)), 0);
+	wait_for_clients(p);
+	REQUIRE(out.count > 1);
+	check_line(out.lines[out.count - 1], "incident", "incident.clients_gone");
+	json = cJSON_Parse(out.lines[out.count - 1]);
+	CHECK_STR(text_at(json, "recovery", "observed"), "gone");
+	cJSON_Delete(json);
+	done(p, e, &out);
+}
+
 TEST(pipeline, one_line_for_four_sockets)
 {
 	struct events *e = events_new();
@@ -120,7 +148,7 @@ TEST(pipeline, one_line_for_four_sockets)
 	CHECK_EQ(pipeline_tick(p, pipeline_next_due_ns(p)), 0);
 	REQUIRE(out.count == 1);
 	check_line(out.lines[0], "session_end", "session.process_crashed");
-	CHECK_EQ(pipeline_next_due_ns(p), 0);
+	wait_for_clients(p);
 	CHECK_EQ(pipeline_flush(p), 0);
 	CHECK_EQ(out.count, 1);
 	CHECK_EQ(pipeline_stats(p)->events, e->count);

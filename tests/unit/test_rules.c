@@ -227,6 +227,7 @@ static const char *const promised[] = {
 	"incident.upstream_imbalance",
 	"incident.failure_rate",
 	"incident.backend_churn",
+	"incident.clients_gone",
 };
 
 TEST(rules, promised_causes_exist)

@@ -318,6 +318,8 @@ void diagnose_incident(const struct incident *i, struct track *t, struct verdict
 	}
 	if (!ret->rule)
 		return;
+	if (i->kind == INCIDENT_CLIENTS_GONE)
+		ret->habit.comeback = COMEBACK_LATE;
 	ret->advice = (struct advice){ ret->rule->category, ret->rule->retry, ret->rule->strategy };
 	render(ret, &facts);
 }

@@ -14,6 +14,9 @@
 #define RATE_PERCENT 30
 #define PERIODIC_QUIET 5 /* times the interval */
 #define HOUR_NS (3600 * SECOND_NS)
+#define MINUTE_NS (60 * SECOND_NS)
+/* People close their laptops: fewer than these, and less than half of all, are told with --all. */
+#define MANY_GONE 3
 
 static struct groups *groups_of(const struct facts *f)
 {
@@ -75,6 +78,22 @@ static void watch_spread(const struct facts *f, struct service *s, uint64_t ts_n
 	i->taken = service_taken(s);
 }
 
+/* Whoever comes from there is that client: that it came back is believed soon. */
+static uint64_t presence_key(const struct facts *f)
+{
+	const struct conn *c = f->client;
+	uint64_t key = facts_service_key(f);
+
+	if (conn_is_server_side(c))
+		return key_add(key, c->tuple.remote, sizeof(c->tuple.remote));
+	return key_add_number(key_add_number(key, c->owner->tgid), c->owner->start_ns);
+}
+
+static uint64_t began_ns(const struct facts *f)
+{
+	return f->client->connect_ns ? f->client->connect_ns : f->session->first_ns;
+}
+
 void observe_open(const struct facts *f)
 {
 	struct service_attempt opened = { .ts_ns = f->session->opened_ns };
@@ -83,6 +102,8 @@ void observe_open(const struct facts *f)
 
 	if (route)
 		route->opened++;
+	if (client_is_known(f))
+		absence_note_open(&groups_of(f)->absences, presence_key(f), began_ns(f));
 	if (!s)
 		return;
 	if (f->crowd.has_back)
@@ -173,12 +194,58 @@ static uint64_t backend_key(const struct facts *f)
 		       0;
 }
 
+/* It did not leave, its network did not fail, and trying again is worth its while. */
+static bool should_come_back(const struct facts *f, const struct verdict *v)
+{
+	enum initiator by = v->close.initiator;
+
+	return f->session->open_reported && f->crowd.has_front && !verdict_is_clean(v) &&
+	       (by == BY_SERVER || by == BY_PROXY || by == BY_KERNEL) &&
+	       v->advice.retry != RETRY_NO && v->advice.retry != RETRY_NOT_NEEDED;
+}
+
+static uint32_t netns_of_service(const struct facts *f)
+{
+	for (unsigned int i = 0; i < f->session->leg_count; i++) {
+		const struct conn *c = f->session->legs[i];
+
+		if (conn_is_server_side(c) && c->tuple.local_port == f->crowd.front.port)
+			return c->tuple.netns;
+	}
+	return 0;
+}
+
+static void watch_absence(const struct facts *f, const struct verdict *v)
+{
+	const struct conn *c = f->client;
+	bool remote = conn_is_server_side(c);
+	struct loss_of_client loss = {
+		.lost_ns = f->session->ended_ns,
+		.client_key = presence_key(f),
+		.service_key = facts_service_key(f),
+		.endpoint = f->crowd.front,
+		.netns = netns_of_service(f),
+		.cause = v->rule->id,
+	};
+
+	absence_note_end(&groups_of(f)->absences, loss.client_key, began_ns(f),
+			 f->session->open_reported);
+	if (!should_come_back(f, v))
+		return;
+	if (!remote)
+		loss.task = *c->owner;
+	memcpy(loss.address, remote ? c->tuple.remote : c->tuple.local, sizeof(loss.address));
+	if (f->answer.request)
+		facts_path_template(loss.path, f->answer.request->handshake.path);
+	absence_note_loss(&groups_of(f)->absences, &loss);
+}
+
 static void watch_client(const struct facts *f, struct verdict *v)
 {
 	const struct session *s = f->session;
 	uint64_t key = client_key(f), lived_ns = f->crowd.sample.value_ns[PATTERN_AGE];
 	struct client_attempt attempt = {
-		.began_ns = f->client->connect_ns ? f->client->connect_ns : s->first_ns,
+		.began_ns = began_ns(f),
 		.ended_ns = s->ended_ns,
 		.served = lived_ns >= SERVED_NS,
 		.lost = is_lost(v),
@@ -194,6 +261,7 @@ static void watch_client(const struct facts *f, struct verdict *v)
 	client_note(c, &attempt);
 	v->habit = client_habit(c);
 	watch_storm(f, v, key);
+	watch_absence(f, v);
 }
 
 /* No session came of it, and not because the client wanted none: it does not take every 101. */
@@ -366,4 +434,48 @@ void observe_verdict(const struct facts *f, struct verdict *v)
 	watch_service(f, v);
 	watch_process(f, v);
 	watch_period(f, v);
+}
+
+static void note_absence(struct groups *g, const struct loss_of_client *loss, bool gone,
+			 uint64_t now_ns)
+{
+	struct service *s = keyed_obtain(&g->services, loss->service_key);
+	struct incident *i;
+
+	if (!s)
+		return;
+	s->endpoint = loss->endpoint;
+	if (now_ns > s->absence_ns + MINUTE_NS)
+		s->lost_clients = s->gone_clients = 0;
+	s->absence_ns = now_ns;
+	s->lost_clients++;
+	s->gone_clients += gone;
+	i = gone ? incident_raise(&g->incidents, INCIDENT_CLIENTS_GONE, loss->service_key, now_ns) :
+		   incident_find(&g->incidents, INCIDENT_CLIENTS_GONE, loss->service_key);
+	if (!i)
+		return;
+	i->lost_clients = s->lost_clients;
+	i->minor = s->gone_clients < MANY_GONE || 2 * s->gone_clients < s->lost_clients;
+	if (!gone)
+		return;
+	i->endpoint = loss->endpoint;
+	i->task = loss->task;
+	i->outside = i->outside || !loss->task.tgid;
+	i->cause = loss->cause;
+	if (loss->lost_ns < i->first_ns)
+		i->first_ns = loss->lost_ns;
+	memcpy(i->path, loss->path, sizeof(i->path));
+	memcpy(i->client_address, loss->address, sizeof(i->client_address));
+	incident_add_client(i, loss->client_key);
+}
+
+void observe_absences(struct track *t, uint64_t now_ns)
+{
+	struct groups *g = track_groups(t);
+	struct loss_of_client loss;
+	enum absence state;
+
+	while ((state = absence_next(&g->absences, &g->listeners, track_processes(t), now_ns,
+				     &loss)) != ABSENCE_NONE)
+		note_absence(g, &loss, state == ABSENCE_GONE, now_ns);
 }

@@ -12,4 +12,7 @@ void observe_end(struct facts *f);
 /* After it: services, clients, incidents. Fills the habit of the verdict. */
 void observe_verdict(const struct facts *f, struct verdict *v);
 
+/* Clients whose absence shows at now_ns become incidents. */
+void observe_absences(struct track *t, uint64_t now_ns);
+
 #endif

@@ -158,6 +158,26 @@ static enum confidence backend_churn(const struct facts *f, struct evidence *ev)
 	return all ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 }
 
+static enum confidence clients_gone(const struct facts *f, struct evidence *ev)
+{
+	const struct incident *i = f->incident;
+	char wait[FORMAT_DURATION];
+
+	if (!is_kind(f, INCIDENT_CLIENTS_GONE))
+		return CONFIDENCE_NONE;
+	evidence_add(ev, "count", i->first_ns,
+		     "of %u clients that lost their sessions, %u were not seen again within %s",
+		     i->lost_clients, i->count, format_duration(wait, ABSENCE_WAIT_NS));
+	if (i->cause)
+		evidence_add(ev, "cause", 0, "the latest of them: %s", i->cause);
+	if (!i->outside)
+		return CONFIDENCE_HIGH;
+	evidence_add(
+		ev, "from_elsewhere", 0,
+		"clients of other hosts may have come back from another address, or to another host");
+	return CONFIDENCE_MEDIUM;
+}
+
 static const struct rule rules[] = {
 	{
 		.id = "incident.process_exit",
@@ -229,6 +249,20 @@ static const struct rule rules[] = {
 			"Look for what those backends share, as another one is no better: the release, the configuration, a database or broker, a limit. The lines of the sessions say how they end ({first_cause}).",
 			"Does one of them keep its sessions (evidence)? Compare it with the others, and take those out of the upstream until they do, too.",
 			"If a session needs the backend that it began with, make sessions sticky: `ip_hash` or `hash $cookie_...` in nginx, `cookie` or `balance source` in HAProxy.",
+		},
+	},
+	{
+		.id = "incident.clients_gone",
+		.when = clients_gone,
+		.category = CATEGORY_CONFIG,
+		.retry = RETRY_YES,
+		.strategy = STRATEGY_EXPONENTIAL_BACKOFF,
+		.at = AT_INCIDENT,
+		.summary = "{clients} of {service} did not come back after losing the connection",
+		.user_message = "The connection to the chat was lost. Please reload the page.",
+		.steps = {
+			"Let the client open a new connection in `onclose`, after a pause that grows and has a random part: a WebSocket does not come back on its own.",
+			"Does it try again after some ends only? The lines of the sessions say how they were lost ({first_cause}).",
 		},
 	},
 	{

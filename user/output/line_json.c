@@ -296,6 +296,8 @@ char *line_json_incident(const struct line_context *ctx, const struct incident *
 	message_of_incident(message, i, v);
 	json_text(&j, line, "message", message);
 	add_cause(&j, line, ctx, v, EVIDENCE_MAX);
+	if (v->habit.comeback != COMEBACK_UNKNOWN)
+		add_recovery(&j, line, v);
 	add_incident(&j, line, ctx, i, v);
 	return json_print(&j, line);
 }

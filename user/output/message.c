@@ -133,6 +133,8 @@ uint64_t message_duration_ns(const struct session *s)
  */
 static bool is_news(const struct incident *i)
 {
+	if (i->kind == INCIDENT_CLIENTS_GONE)
+		return true;
 	return i->kind == INCIDENT_PROCESS_EXIT && !i->followed_up && i->count > 1;
 }
 
@@ -160,6 +162,8 @@ uint64_t message_incident_ns(const struct incident *i)
 
 const char *message_incident_level(const struct incident *i)
 {
+	if (i->kind == INCIDENT_CLIENTS_GONE)
+		return "warn";
 	return is_over(i) ? "info" : "error";
 }
 

@@ -38,6 +38,7 @@ struct groups *groups_new(void)
 	    !keyed_init(&g->checks, CHECKS_MAX, sizeof(struct failing_check)) &&
 	    !keyed_init(&g->tls_tries, TLS_TRIES_MAX, sizeof(struct tls_try)) &&
 	    !keyed_init(&g->backends, BACKENDS_MAX, sizeof(struct unix_backends)) &&
+	    !absences_init(&g->absences) &&
 	    !keyed_init(&g->listeners, LISTENERS_MAX, sizeof(struct listener)))
 		return g;
 	groups_free(g);
@@ -57,6 +58,7 @@ void groups_free(struct groups *g)
 	keyed_free(&g->listeners);
 	keyed_free(&g->checks);
 	keyed_free(&g->tls_tries);
+	absences_free(&g->absences);
 	keyed_free(&g->backends);
 	free(g);
 }

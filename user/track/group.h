@@ -8,6 +8,7 @@
 #define TRACK_GROUP_H
 
 #include "track/backend.h"
+#include "track/absence.h"
 #include "track/incident.h"
 #include "track/listener.h"
 #include "track/session.h"
@@ -85,6 +86,7 @@ struct groups {
 	struct keyed listeners; /* struct listener */
 	struct keyed checks; /* struct failing_check */
 	struct keyed tls_tries; /* struct tls_try */
+	struct absences absences;
 	struct keyed backends; /* struct unix_backends */
 	struct failed_connect failed[FAILED_CONNECTS]; /* a ring */
 	uint32_t failed_count;

@@ -13,6 +13,8 @@
 #define EXIT_SETTLE_NS (1100 * SECOND_NS / 1000)
 /* To close thousands of sockets takes a kernel seconds; who never stops closing is told of anyway. */
 #define EXIT_DELAY_MAX_NS (10 * SECOND_NS)
+/* Clients that were lost together are looked for together. */
+#define GONE_DELAY_NS (5 * SECOND_NS)
 #define QUIET_NS (60 * SECOND_NS)
 /* Whoever restarts processes has done so by now. */
 #define REMIND_NS (60 * SECOND_NS)
@@ -27,7 +29,9 @@ struct incident *incident_raise(struct keyed *incidents, enum incident_kind kind
 	if (!i->count) {
 		i->kind = kind;
 		i->first_ns = ts_ns;
-		i->due_ns = ts_ns + (kind == INCIDENT_PROCESS_EXIT ? EXIT_DELAY_NS : 0);
+		i->due_ns = ts_ns + (kind == INCIDENT_PROCESS_EXIT ? EXIT_DELAY_NS :
+				     kind == INCIDENT_CLIENTS_GONE ? GONE_DELAY_NS :
+								     0);
 		i->quiet_ns = QUIET_NS;
 	}
 	i->count++;
@@ -37,6 +41,11 @@ struct incident *incident_raise(struct keyed *incidents, enum incident_kind kind
 	    i->last_ns < i->first_ns + EXIT_DELAY_MAX_NS)
 		i->due_ns = i->last_ns + EXIT_SETTLE_NS;
 	return i;
+}
+
+struct incident *incident_find(const struct keyed *incidents, enum incident_kind kind, uint64_t key)
+{
+	return keyed_find(incidents, key_add_number(key, kind));
 }
 
 void incident_add_client(struct incident *i, uint64_t client_key)
@@ -122,6 +131,11 @@ bool incident_next(struct keyed *incidents, uint64_t now_ns, bool final, struct 
 		newer = e->newer;
 		if (!wakes_ns(i) || (wakes_ns(i) > now_ns && !(final && !i->told)))
 			continue;
+		/* that nobody else stays away is no news */
+		if (i->kind == INCIDENT_CLIENTS_GONE && i->told == i->count) {
+			keyed_remove(incidents, i);
+			continue;
+		}
 		advance(incidents, i, now_ns, ret);
 		return true;
 	}

@@ -24,6 +24,7 @@ enum incident_kind {
 	INCIDENT_UPSTREAM_IMBALANCE,
 	INCIDENT_FAILURE_RATE,
 	INCIDENT_BACKEND_CHURN,
+	INCIDENT_CLIENTS_GONE,
 };
 
 enum incident_state { INCIDENT_STARTED, INCIDENT_ONGOING, INCIDENT_ENDED };
@@ -40,6 +41,7 @@ struct incident {
 	uint64_t told_ns; /* when it is told */
 	bool over; /* all is told */
 	bool followed_up; /* the line adds to what a line has said before */
+	bool minor; /* not worth a line unless everything is */
 
 	/* What it is about, as far as its kind knows it. */
 	struct service_endpoint endpoint; /* where clients connect to */
@@ -61,6 +63,7 @@ struct incident {
 	struct service_backend most, least;
 	uint32_t taken;
 	struct service_churn churn;
+	uint32_t lost_clients; /* of which count are gone */
 	uint32_t client_backends; /* most that one of the clients was led to; 0: not known */
 };
 
@@ -70,6 +73,8 @@ struct incident {
  */
 struct incident *incident_raise(struct keyed *incidents, enum incident_kind kind, uint64_t key,
 				uint64_t ts_ns);
+/* The one under way, or NULL. */
+struct incident *incident_find(const struct keyed *incidents, enum incident_kind kind, uint64_t key);
 /* A port is listened on, or no longer: what it means for processes that ended. */
 void incidents_note_listener(struct keyed *incidents, const struct listener *l,
 			     struct process_table *processes);

@@ -21,6 +21,13 @@ static struct listener *obtain(struct keyed *listeners, uint32_t netns, uint16_t
 	return l;
 }
 
+static void note_listening(struct listener *l, uint64_t ts_ns)
+{
+	if (l->stopped_ns)
+		l->back_ns = ts_ns;
+	l->stopped_ns = 0;
+}
+
 const struct listener *listeners_apply(struct keyed *listeners, const struct wst_listen_event *e)
 {
 	struct listener *l = obtain(listeners, e->tuple.netns, e->tuple.local_port);
@@ -35,7 +42,7 @@ const struct listener *listeners_apply(struct keyed *listeners, const struct wst
 	task_copy(&l->task, &e->task);
 	l->since_ns = e->h.ts_ns;
 	l->accepted = false;
-	l->stopped_ns = 0;
+	note_listening(l, e->h.ts_ns);
 	return l;
 }
 
@@ -122,6 +129,15 @@ uint64_t listeners_stopped_ns(const struct keyed *listeners, uint32_t netns, uin
 	const struct listener *l = keyed_find(listeners, key_of(netns, port));
 
 	return l ? l->stopped_ns : 0;
+}
+
+uint64_t listeners_back_ns(const struct keyed *listeners, uint32_t netns, uint16_t port)
+{
+	const struct listener *l = keyed_find(listeners, key_of(netns, port));
+
+	if (!l)
+		return 0;
+	return l->stopped_ns ? UINT64_MAX : l->back_ns;
 }
 
 bool listeners_serve(const struct keyed *listeners, const struct wst_task *task)

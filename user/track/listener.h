@@ -27,6 +27,7 @@ struct listener {
 	uint64_t since_ns; /* when it did so for the first time */
 	bool accepted; /* known by a connection that it accepted: the listener may be inherited */
 	uint64_t stopped_ns; /* since when nobody listens; 0: somebody does, or it is not known */
+	uint64_t back_ns; /* when somebody did again after that; 0: nobody had stopped */
 };
 
 enum restart_state {
@@ -59,6 +60,11 @@ const struct listener *listeners_note_accept(struct keyed *listeners, const stru
 					     uint64_t ts_ns);
 /* Since when nobody listens there; 0: somebody does, or it is not known. */
 uint64_t listeners_stopped_ns(const struct keyed *listeners, uint32_t netns, uint16_t port);
+/*
+ * Since when somebody listens there again; 0: nobody has stopped, or it is not known; UINT64_MAX:
+ * nobody does.
+ */
+uint64_t listeners_back_ns(const struct keyed *listeners, uint32_t netns, uint16_t port);
 /* Does that process listen anywhere, as far as it is known? */
 bool listeners_serve(const struct keyed *listeners, const struct wst_task *task);
 /*

@@ -42,6 +42,9 @@ struct service {
 	uint32_t attempt_count, attempt_next;
 	struct service_backend backends[SERVICE_BACKENDS];
 	uint32_t backend_count;
+	/* Clients that lost their sessions around the same time, and those that are not back. */
+	uint32_t lost_clients, gone_clients;
+	uint64_t absence_ns; /* when the latest of them was looked for */
 };
 
 /* Of the last minute. */

@@ -342,6 +342,11 @@ void track_flush(struct track *t)
 	t->flushing = t->sessions.heap_count > 0;
 }
 
+static uint64_t sooner(uint64_t a_ns, uint64_t b_ns)
+{
+	return !a_ns || (b_ns && b_ns < a_ns) ? b_ns : a_ns;
+}
+
 uint64_t track_next_due_ns(const struct track *t)
 {
 	uint64_t due_ns = 0, incident_ns = incident_next_due_ns(&t->groups->incidents);
@@ -349,7 +354,7 @@ uint64_t track_next_due_ns(const struct track *t)
 	/* 0 means that nothing waits */
 	if (session_table_due(&t->sessions, &due_ns))
 		due_ns = t->flushing || !due_ns ? 1 : due_ns;
-	return !due_ns || (incident_ns && incident_ns < due_ns) ? incident_ns : due_ns;
+	return sooner(sooner(due_ns, incident_ns), absence_next_due_ns(&t->groups->absences));
 }
 
 static bool same_ends(const struct wst_tuple *a, const struct wst_tuple *b)
