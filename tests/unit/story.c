@@ -335,6 +335,15 @@ void story_close_frame(struct story *st, bool from_client, uint16_t code, const 
 	}
 }
 
+void story_last_words(struct story *st, uint64_t ts_ns)
+{
+	for (unsigned int i = 0; i < 2 * st->s.leg_count; i++) {
+		struct wst_walk_facts *w = &st->conns[i / 2].end->walk[i % 2];
+
+		w->last_payload_ns = w->last_data_ns = ts_ns;
+	}
+}
+
 static uint64_t relative_ns(int at_ms)
 {
 	return STORY_END_NS + (uint64_t)((int64_t)at_ms * (int64_t)STORY_MS);

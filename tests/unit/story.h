@@ -100,6 +100,8 @@ struct conn *story_died(struct story *st, unsigned int leg, uint32_t wait_status
  * sent.
  */
 void story_close_frame(struct story *st, bool from_client, uint16_t code, const char *reason);
+/* When either side last said something, on every leg. */
+void story_last_words(struct story *st, uint64_t ts_ns);
 /* What the process table learns. Times are relative to the end, in ms: negative before it. */
 void story_signal(struct story *st, uint32_t tgid, uint32_t signal, uint32_t sender_tgid, int at_ms);
 void story_fault(struct story *st, uint32_t tgid, uint32_t signal, int at_ms);
