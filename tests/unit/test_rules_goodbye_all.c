@@ -57,15 +57,18 @@ static enum confidence goodbye_to(enum story_shape shape, unsigned int others, u
 /* Silences that begin together also run out together, and so do lives. */
 TEST(rules_goodbye_all, goodbye_to_many_at_once)
 {
-	goodbye_to(STORY_DIRECT, 1, 200, 0, 3000);
+	goodbye_to(STORY_DIRECT, 1, 200, 0, 15000);
 	for (int by_proxy = 0; by_proxy < 2; by_proxy++) {
 		enum story_shape shape = by_proxy ? STORY_PROXIED : STORY_DIRECT;
 
 		test_note("by the proxy %d", by_proxy);
-		CHECK_EQ(goodbye_to(shape, 2, 200, 0, 3000), CONFIDENCE_HIGH);
+		CHECK_EQ(goodbye_to(shape, 2, 200, 0, 15000), CONFIDENCE_HIGH);
 		CHECK_EQ(goodbye_to(shape, 2, 200, 0, 0), CONFIDENCE_MEDIUM);
-		CHECK_EQ(goodbye_to(shape, 2, 5000, 0, 3000), CONFIDENCE_MEDIUM);
-		CHECK_EQ(goodbye_to(shape, 2, 5000, 3000, 3000), CONFIDENCE_HIGH);
+		CHECK_EQ(goodbye_to(shape, 2, 5000, 0, 15000), CONFIDENCE_MEDIUM);
+		CHECK_EQ(goodbye_to(shape, 2, 2000, 5000, 15000), CONFIDENCE_HIGH);
+		/* a timer that is looked at as seldom as it is long */
+		CHECK_EQ(goodbye_to(shape, 2, 5000, 3000, 15000), CONFIDENCE_MEDIUM);
+		CHECK_EQ(goodbye_to(shape, 2, 2000, 5000, 8000), CONFIDENCE_MEDIUM);
 	}
 }
 
@@ -82,7 +85,7 @@ TEST(rules_goodbye_all, goodbye_to_many_that_close_first)
 		story_close_frame(&st, true, 1001, "");
 		story_fin(&st, STORY_CLIENT_LEG);
 		for (int i = 0; i < (others ? 3 : 1); i++) {
-			st.s.opened_ns -= 3000 * STORY_MS;
+			st.s.opened_ns -= 15000 * STORY_MS;
 			CHECK(groups_note_goodbye(track_groups(st.track), &st.s));
 		}
 		st.s.opened_ns = STORY_OPENED_NS;

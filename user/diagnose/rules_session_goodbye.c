@@ -113,8 +113,8 @@ static bool says_goodbye_to_all(const struct facts *f)
 /* Sessions that began, or were left alone, at the same moment may also run out together. */
 static bool ran_out_together(const struct facts *f)
 {
-	return (facts_may_be_timer(f) && !burst_is_mixed(f->crowd.burst)) ||
-	       !burst_has_mixed_ages(f->crowd.burst);
+	return (facts_may_be_timer(f) && !burst_rules_out_idle_timer(f->crowd.burst)) ||
+	       !burst_rules_out_age_limit(f->crowd.burst);
 }
 
 static enum confidence confidence_in_goodbye(const struct facts *f)

@@ -131,19 +131,25 @@ static void range_include(struct burst_range *r, uint64_t value_ns)
 		r->high_ns = value_ns;
 }
 
-static bool range_is_mixed(const struct burst *b, const struct burst_range *r)
-{
-	return b && b->count > 1 && r->low_ns && r->high_ns - r->low_ns > MIXED_NS + r->high_ns / 50;
-}
-
 bool burst_is_mixed(const struct burst *b)
 {
-	return b && range_is_mixed(b, &b->idle);
+	return b && b->count > 1 && b->idle.low_ns &&
+	       b->idle.high_ns - b->idle.low_ns > MIXED_NS + b->idle.high_ns / 50;
 }
 
-bool burst_has_mixed_ages(const struct burst *b)
+static bool no_timer_spans(const struct burst_range *r)
 {
-	return b && range_is_mixed(b, &b->age);
+	return r->low_ns && r->high_ns > 2 * r->low_ns + MIXED_NS;
+}
+
+bool burst_rules_out_idle_timer(const struct burst *b)
+{
+	return b && no_timer_spans(&b->idle);
+}
+
+bool burst_rules_out_age_limit(const struct burst *b)
+{
+	return b && no_timer_spans(&b->age);
 }
 
 static uint64_t lost_key(const struct wst_task *task, bool accepted)

@@ -27,8 +27,12 @@ struct burst {
 
 /* Sessions that were silent for different times: no idle timer ended them. */
 bool burst_is_mixed(const struct burst *b);
-/* Sessions that began at different times: no limit of their age ended them. */
-bool burst_has_mixed_ages(const struct burst *b);
+/*
+ * Their silences, or their ages, differ by so much that not even a timer made them end together that
+ * is looked at as seldom as it is long.
+ */
+bool burst_rules_out_idle_timer(const struct burst *b);
+bool burst_rules_out_age_limit(const struct burst *b);
 
 /*
  * WebSocket connections that a process had opened, or tried to, or had accepted, and did not close
