@@ -124,7 +124,8 @@ int loop_set_timer(struct loop *l, uint64_t at_ns)
 			      .tv_nsec = (long)(at_ns % NS_PER_S) },
 	};
 
-	if (at_ns == l->timer_ns)
+	/* what is due comes ever later where much happens: the timer finds out once it has run down */
+	if (at_ns == l->timer_ns || (l->timer_ns && at_ns > l->timer_ns))
 		return 0;
 	l->timer_ns = at_ns;
 	return timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL) ? -errno : 0;

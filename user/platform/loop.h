@@ -22,7 +22,7 @@ void loop_free(struct loop *l);
 int loop_watch(struct loop *l, int fd);
 /* For a descriptor that is written to. Regular files have no reader and are not watched. */
 void loop_watch_hangup(struct loop *l, int fd);
-/* Wakes at this time of CLOCK_BOOTTIME, 0: never. Does nothing when it is set to that already. */
+/* Wakes at this time of CLOCK_BOOTTIME, 0: never; or once before, if that was asked for earlier. */
 int loop_set_timer(struct loop *l, uint64_t at_ns);
 /* Waits for timeout_ms at most (-1: no limit). Returns enum loop_wake bits, or -errno. */
 int loop_wait(struct loop *l, int timeout_ms);

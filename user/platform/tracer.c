@@ -32,6 +32,8 @@
  * than all the rest, on their CPU and on ours.
  */
 #define GATHER_MS 2
+/* Losses are asked for so far apart, which is less than verdicts wait for: TRACK_SETTLE_NS. */
+#define LOSSES_APART_NS 10000000ull
 /* So many sockets fewer, and their memory is worth a look at the whole heap. */
 #define TRIM_CONNS 4096
 
@@ -45,6 +47,8 @@ struct tracer {
 	uint64_t end_ns; /* CLOCK_BOOTTIME; 0: no limit */
 	struct record_queue *queue;
 	uint64_t losses[LOADER_LOSS_SITES];
+	uint64_t losses_ns; /* when they were asked for */
+	bool losses_due; /* something came since */
 	bool ends_lost; /* records were lost since the sockets that are open were compared */
 	size_t conns_high; /* most sockets followed since memory was given back */
 	bool took; /* records, in the last go */
@@ -138,6 +142,10 @@ static int feed_losses(struct tracer *t)
 	};
 	uint64_t total[LOADER_LOSS_SITES];
 
+	t->losses_due = event.h.ts_ns < t->losses_ns + LOSSES_APART_NS;
+	if (t->losses_due)
+		return 0;
+	t->losses_ns = event.h.ts_ns;
 	if (loader_read_losses(t->loader, total) || !memcmp(total, t->losses, sizeof(total)))
 		return 0;
 	t->ends_lost |= total[WST_LOSS_RING] != t->losses[WST_LOSS_RING];
@@ -187,8 +195,8 @@ static int feed_lost_ends(struct tracer *t)
 }
 
 /*
- * One go. In this order: whatever was lost before a record came is known before a verdict is made of
- * it.
+ * One go. In this order: whatever was lost before a session came to its end is known before a verdict
+ * is made of it.
  */
 static int take(struct tracer *t, unsigned int max)
 {
@@ -209,6 +217,7 @@ static int take_all(void *arg)
 	int err;
 
 	do {
+		t->losses_ns = 0; /* now */
 		err = take(t, UINT_MAX);
 	} while (!err && t->more);
 	return err;
@@ -357,6 +366,8 @@ static void arm_timer(struct tracer *t)
 
 	if (t->end_ns && (!due_ns || t->end_ns < due_ns))
 		due_ns = t->end_ns;
+	if (t->losses_due && (!due_ns || t->losses_ns + LOSSES_APART_NS < due_ns))
+		due_ns = t->losses_ns + LOSSES_APART_NS;
 	loop_set_timer(t->loop, due_ns);
 }
 
