@@ -69,6 +69,16 @@ def start_server(netns, port, answer):
     os._exit(0)
 
 
+def wait_until_asleep(pid):
+    """A tracer that has read all that there is sleeps until there is more."""
+    for _ in range(SECONDS * 100):
+        with open("/proc/%s/stat" % pid, encoding="ascii") as f:
+            if f.read().rpartition(")")[2].split()[0] == "S":
+                return
+        time.sleep(0.01)
+    raise SystemExit("the tracer has never read all")
+
+
 class Hostile:
     def __init__(self, port, count):
         self.port, self.count = port, count
@@ -172,8 +182,12 @@ class Hostile:
     answer_sessions = answer_frames
 
     def sessions(self):
-        """Sessions that are opened, and then forgotten by both ends."""
-        self.forgotten = [self.handshake("/forgotten") for _ in range(self.count)]
+        """Sessions that are opened, no faster than the tracer reads of them, and then forgotten by both ends."""
+        self.forgotten = []
+        for number in range(self.count):
+            self.forgotten.append(self.handshake("/forgotten"))
+            if number % 50 == 49:
+                wait_until_asleep(os.environ["TRACER"])
         with open(os.environ["SYNC"], "w", encoding="ascii"):
             pass
         while os.path.exists(os.environ["SYNC"]):

@@ -58,7 +58,7 @@ test_hostile_frames() {
 # They never end, and their end is not made up when the tracer's comes.
 test_hostile_forgotten_sessions() {
 	tracing || return
-	SYNC=$WORK/sync hostile sessions 1000 &
+	TRACER=$tracer SYNC=$WORK/sync hostile sessions 1000 &
 	until [ -e "$WORK/sync" ]; do
 		kill -0 $! 2>/dev/null || return
 		sleep 0.05

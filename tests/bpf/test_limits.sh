@@ -37,7 +37,7 @@ test_limit_of_socket_storage() {
 test_limit_of_lost_ends() {
 	local numbers
 	tracing --buffer-mib 1 || return
-	SYNC=$WORK/sync hostile sessions 4000 &
+	TRACER=$tracer SYNC=$WORK/sync hostile sessions 4000 &
 	until [ -e "$WORK/sync" ]; do
 		kill -0 $! 2>/dev/null || return
 		sleep 0.05
