@@ -69,7 +69,7 @@ add_files() {
 list_python_files() {
 	PYTHONPATH=$CHECKOUT/tests/bpf python3 - <<-'END'
 		import os, sys
-		import encodings, peer, fill_map
+		import encodings, encodings.idna, peer, fill_map, unix_backend
 		found = {os.path.join(folder, name) for folder, _, names in os.walk(encodings.__path__[0]) for name in names}
 		for module in list(sys.modules.values()):
 		    found.update((getattr(module, "__file__", None), getattr(module, "__cached__", None)))
