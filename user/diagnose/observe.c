@@ -405,8 +405,10 @@ static void watch_period(const struct facts *f, const struct verdict *v)
 	const struct pattern *p = &f->crowd.pattern;
 	struct incident *i;
 
-	/* What one moment ended happened once. */
-	if (!(v->rule->flags & RULE_PERIODIC) || p->count < PATTERN_REPEATS || p->moments < 2)
+	if (!(v->rule->flags & RULE_PERIODIC) || p->count < PATTERN_REPEATS)
+		return;
+	/* What one moment ended happened once, unless only a timer does so. */
+	if (p->moments < 2 && v->confidence != CONFIDENCE_HIGH)
 		return;
 	i = raise_incident(f, INCIDENT_PERIODIC_DISCONNECT, f->crowd.ends_key,
 			   f->crowd.sample.ended_ns);

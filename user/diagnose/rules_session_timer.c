@@ -51,19 +51,22 @@ static bool recurs(const struct pattern *p)
 	       (p->moments > 1 || (p->value_ns >= ROUND_FROM_NS && timeout_is_round(p->value_ns)));
 }
 
-static bool is_idle_pattern(const struct facts *f)
-{
-	enum pattern_kind kind = f->crowd.pattern.kind;
-
-	return recurs(&f->crowd.pattern) &&
-	       (kind == PATTERN_IDLE || kind == PATTERN_IDLE_OF_CLIENT ||
-		kind == PATTERN_IDLE_OF_SERVER);
-}
-
 /* It ends no living session for anything else than a silence. */
 static bool idles_only(const struct facts *f)
 {
 	return f->crowd.proxy && f->crowd.proxy->no_lifetime && !f->closer.exited;
+}
+
+static bool is_idle_pattern(const struct facts *f)
+{
+	const struct pattern *p = &f->crowd.pattern;
+	bool by_timer_alone = idles_only(f) && f->crowd.closed_both && p->kind &&
+			      timeout_is_round(p->value_ns) &&
+			      !facts_halt_signal(facts_server_process(f), f->end.ts_ns);
+
+	return (recurs(p) || by_timer_alone) &&
+	       (p->kind == PATTERN_IDLE || p->kind == PATTERN_IDLE_OF_CLIENT ||
+		p->kind == PATTERN_IDLE_OF_SERVER);
 }
 
 static void add_deaf(struct evidence *ev, const struct facts *f)
