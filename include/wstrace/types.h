@@ -8,6 +8,12 @@
 
 #include <linux/types.h>
 
+/*
+ * Hides a value from the compiler, which else leaves out a comparison where it can tell the outcome: older
+ * verifiers cannot.
+ */
+#define wst_hide(value) asm volatile("" : "+r"(value))
+
 #ifdef __bpf__
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))

@@ -273,6 +273,7 @@ static __always_inline void ws_walk_count(struct ws_walk *w, const struct ws_fra
 {
 	__u32 index = ws_opcode_index(f->opcode), end = w->next_seq + (__u32)f->payload_len;
 
+	wst_hide(index);
 	if (ws_opcode_known(f->opcode) && index < 6)
 		w->facts.frames[index]++;
 	w->facts.payload_bytes += f->payload_len;
@@ -326,25 +327,11 @@ static __always_inline void ws_walk_track_message(struct ws_walk *w, const struc
 		w->options |= WS_FRAGMENTED;
 }
 
-/* As nearly all frames are: a whole message, no extension, masked as it should be, below 64 KiB. */
-static __always_inline int ws_walk_is_plain(const struct ws_walk *w, const struct ws_frame *f)
-{
-	__u32 len7 = w->header[1] ^ (w->options & WS_FROM_CLIENT ? 0x80 : 0);
-
-	return (w->header[0] == (0x80 | WS_TEXT) || w->header[0] == (0x80 | WS_BINARY)) &&
-	       (len7 < 126 || (len7 == 126 && f->payload_len >= 126)) &&
-	       !(w->options & WS_FRAGMENTED);
-}
-
 /* In a trial the continuation state is unknown until a message begins. */
 static __always_inline __u32 ws_walk_faults(const struct ws_walk *w, const struct ws_frame *f)
 {
-	__u32 faults;
-
-	if (ws_walk_is_plain(w, f))
-		return 0;
-	faults = ws_frame_faults(w->header[0] | (__u32)w->header[1] << 8, f->payload_len,
-				 w->options & WS_WALK_CONTEXT);
+	__u32 faults = ws_frame_faults(w->header[0] | (__u32)w->header[1] << 8, f->payload_len,
+				       w->options & WS_WALK_CONTEXT);
 
 	if (w->options & WS_WALK_TRIAL && !w->trial_headers)
 		faults &= ~WST_FAULT_CONTINUATION;
@@ -413,6 +400,41 @@ static __always_inline __u8 *ws_walk_room(struct ws_walk *w)
 }
 
 /*
+ * A step as nearly all are: a whole message below 64 KiB, legal, its header in this segment. Returns
+ * 0 if it is any other, and has changed nothing.
+ */
+static __always_inline int ws_walk_plain(struct ws_walk *w, __u32 n, __u64 now_ns,
+					 struct ws_frame *ret_frame)
+{
+	__u32 masked = w->options & WS_FROM_CLIENT ? 1 : 0, header_len = 2 + 4 * masked;
+	__u32 opcode = w->header[0] ^ 0x80, len = w->header[1] ^ masked << 7;
+
+	if (w->options & WS_DEFLATE)
+		opcode &= ~0x40u;
+	if (w->have || w->options & (WS_WALK_TRIAL | WS_FRAGMENTED) ||
+	    (opcode != WS_TEXT && opcode != WS_BINARY) || len > 126)
+		return 0;
+	if (len == 126) {
+		len = (__u32)w->header[2] << 8 | w->header[3];
+		header_len += 2;
+		if (len < 126)
+			return 0;
+	}
+	if (n < header_len)
+		return 0;
+	ret_frame->payload_len = len;
+	ret_frame->fin = 1;
+	ret_frame->rsv = w->header[0] >> 4 & 7;
+	ret_frame->opcode = opcode;
+	ret_frame->masked = masked;
+	ret_frame->header_len = header_len;
+	w->next_seq += header_len;
+	ws_walk_count(w, ret_frame, now_ns);
+	w->next_seq += len;
+	return 1;
+}
+
+/*
  * One step at next_seq. The bytes of the segment from there on (as many as it has, WS_HEADER_MAX at
  * most) are in ws_walk_room(); n is their number or more; segment_left is what the segment has from
  * there on. Call while next_seq lies inside the segment and the answer is not WS_STEP_MORE.
@@ -424,6 +446,8 @@ static __always_inline enum ws_step ws_walk_step(struct ws_walk *w, __u32 n, __u
 	const __u8 *bytes = w->header;
 	__u32 had = w->have & 15, used;
 
+	if (ws_walk_plain(w, n, now_ns, ret_frame))
+		return WS_STEP_FRAME;
 	if (!had && n >= 7 && bytes[0] == 'H' && bytes[1] == 'T' && bytes[2] == 'T' &&
 	    bytes[3] == 'P' && bytes[4] == '/' && bytes[5] == '1' && bytes[6] == '.') {
 		if (ws_walk_in_trial(w)) {
