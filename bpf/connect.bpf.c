@@ -131,8 +131,7 @@ static __always_inline void emit_state(const struct sock *sk, const struct note 
 			event->flags |= WST_STATE_EXITING;
 			event->exit_code = BPF_CORE_READ(task, exit_code);
 		}
-	} else if (new_state == TCP_CLOSE_WAIT && note->flags & NOTE_PASSIVE &&
-		   !sk->sk_socket) {
+	} else if (new_state == TCP_CLOSE_WAIT && note->flags & NOTE_PASSIVE && !sk->sk_socket) {
 		event->flags = WST_STATE_UNACCEPTED;
 		event->task = note->owner;
 		event->h.tgid = note->owner.tgid;
@@ -156,8 +155,8 @@ static __always_inline bool note_close(struct sock *sk, struct note *note, int o
 		      (new_state == TCP_CLOSE && old_state == TCP_FIN_WAIT2);
 
 	/* a socket without a process, never accepted, is closed with its listener */
-	if (local || (new_state == TCP_CLOSE && old_state == TCP_ESTABLISHED &&
-		      sk->sk_socket && !sk->sk_err)) {
+	if (local || (new_state == TCP_CLOSE && old_state == TCP_ESTABLISHED && sk->sk_socket &&
+		      !sk->sk_err)) {
 		if (!(note->flags & NOTE_FIN_IN))
 			note->flags |= NOTE_FIN_OUT_FIRST;
 		note->flags |= NOTE_FIN_OUT;

@@ -83,6 +83,7 @@ record() (
 	if [ -n "${late:-}" ]; then
 		talk_on
 	elif [ -n "${unix:-}" ]; then
+		# shellcheck disable=SC2086 # a way to end, and how many connections
 		tests/bpf/unix_backend.py "$CLIENT" "$SERVER" "$PORT" $unix >/dev/null
 	else
 		talk "$@"

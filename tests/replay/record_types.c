@@ -359,9 +359,12 @@ static const struct field host_fields[] = {
 };
 
 static const struct field process_fields[] = {
-	TIME(wst_process_event, start_ns),    NUMBER(wst_process_event, fds_used),
-	NUMBER(wst_process_event, fds_limit), TEXT(wst_process_event, comm),
-	TEXT(wst_process_event, cgroup),      NUMBER(wst_process_event, parent_tgid),
+	TIME(wst_process_event, start_ns),
+	NUMBER(wst_process_event, fds_used),
+	NUMBER(wst_process_event, fds_limit),
+	TEXT(wst_process_event, comm),
+	TEXT(wst_process_event, cgroup),
+	NUMBER(wst_process_event, parent_tgid),
 	END,
 };
 
