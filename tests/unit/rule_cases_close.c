@@ -91,6 +91,12 @@ static void not_followed(struct story *st)
 		st->conns[i].end->walk[conn_from_client(&st->conns[i])].flags |= WST_WALK_LOST;
 }
 
+static void answer_in_queue(struct story *st)
+{
+	st->conns[0].has_facts = true;
+	st->conns[0].end->tcp.unsent_bytes = 8585;
+}
+
 static const struct rule_case cases[] = {
 	{ "session.http_in_stream", CONFIDENCE_HIGH, STORY_DIRECT, http_text, out_of_sync },
 	{ "session.message_too_big", CONFIDENCE_HIGH, STORY_DIRECT, too_big, without_frames },
@@ -104,6 +110,7 @@ static const struct rule_case cases[] = {
 	{ "session.protocol_error", CONFIDENCE_HIGH, STORY_DIRECT, close_1002, without_frames },
 	{ "session.normal", CONFIDENCE_HIGH, STORY_DIRECT, normal, without_frames },
 	{ "session.close_unanswered", CONFIDENCE_HIGH, STORY_DIRECT, unanswered, not_followed },
+	{ "session.close_unanswered", CONFIDENCE_HIGH, STORY_DIRECT, unanswered, answer_in_queue },
 };
 
 const struct rule_cases rule_cases_close = { cases, sizeof(cases) / sizeof(cases[0]) };

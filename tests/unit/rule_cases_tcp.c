@@ -116,6 +116,11 @@ static void nothing_known(struct story *st)
 	c->end->error_ns = c->end->closed_ns = STORY_END_NS;
 }
 
+static void unsent(struct story *st)
+{
+	st->conns[STORY_SERVER_LEG].end->tcp.unsent_bytes = 8585;
+}
+
 static const struct rule_case cases[] = {
 	{ "session.network_timeout", CONFIDENCE_HIGH, STORY_DIRECT, network_timeout,
 	  network_timeout_blur },
@@ -125,6 +130,7 @@ static const struct rule_case cases[] = {
 	{ "session.closed_without_close_frame", CONFIDENCE_HIGH, STORY_DIRECT, closed,
 	  path_is_dead },
 	{ "session.closed_without_close_frame", CONFIDENCE_HIGH, STORY_DIRECT, closed, silent },
+	{ "session.closed_without_close_frame", CONFIDENCE_HIGH, STORY_DIRECT, closed, unsent },
 	{ "session.closed_without_close_frame", CONFIDENCE_HIGH, STORY_DIRECT, closed, proxy_alone },
 	{ "session.closed_without_close_frame", CONFIDENCE_HIGH, STORY_DIRECT, closed,
 	  ping_on_its_way },

@@ -277,6 +277,20 @@ void evidence_errno(struct evidence *ev, const struct conn *c)
 			     name_of_errno(error), error);
 }
 
+bool evidence_unsent(struct evidence *ev, const struct conn *c)
+{
+	char bytes[FORMAT_COUNT];
+
+	if (!c->has_facts || !c->end->tcp.unsent_bytes)
+		return false;
+	evidence_add(
+		ev, "unsent_close", 0,
+		"%s that %.*s (pid %u) wrote had not been sent: a Close frame may be among them",
+		format_count(bytes, c->end->tcp.unsent_bytes, "byte"), WST_COMM_LEN, c->owner->comm,
+		c->owner->tgid);
+	return true;
+}
+
 static void add_queues(struct evidence *ev, const struct conn *c)
 {
 	const struct wst_tcp_facts *tcp = &c->end->tcp;

@@ -50,6 +50,11 @@ bool evidence_other_side(struct evidence *ev, const struct facts *f);
  * False: it had not.
  */
 bool evidence_backend(struct evidence *ev, const struct facts *f);
+/*
+ * What the process wrote there and could not be sent may hold a Close frame. False: all was sent, or
+ * that is not known.
+ */
+bool evidence_unsent(struct evidence *ev, const struct conn *c);
 /* Sessions that the closer closed at that moment; nothing if there was one only, or b is NULL. */
 void evidence_burst(struct evidence *ev, const struct burst *b);
 void evidence_pattern(struct evidence *ev, const struct pattern *p);

@@ -155,6 +155,18 @@ static enum confidence normal(const struct facts *f, struct evidence *ev)
 	return CONFIDENCE_HIGH;
 }
 
+/* On the side that was to answer. */
+static bool answer_may_be_unsent(const struct facts *f, struct evidence *ev)
+{
+	for (unsigned int i = 0; i < f->session->leg_count; i++) {
+		const struct conn *c = f->session->legs[i];
+
+		if (conn_is_server_side(c) == f->closing.to_server && evidence_unsent(ev, c))
+			return true;
+	}
+	return false;
+}
+
 static enum confidence close_unanswered(const struct facts *f, struct evidence *ev)
 {
 	const struct closing_story *closing = &f->closing;
@@ -164,7 +176,7 @@ static enum confidence close_unanswered(const struct facts *f, struct evidence *
 	evidence_closing(ev, f);
 	evidence_end(ev, f);
 	evidence_path(ev, f->end.conn);
-	return CONFIDENCE_HIGH;
+	return answer_may_be_unsent(f, ev) ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH;
 }
 
 /* Tried before the codes: the text is what the Close frame complains about. */

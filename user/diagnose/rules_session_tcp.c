@@ -153,6 +153,8 @@ static bool add_forgotten(struct evidence *ev, const struct facts *f)
 
 static enum confidence closed_without_close_frame(const struct facts *f, struct evidence *ev)
 {
+	bool unsent;
+
 	if (!no_close_frame(f) || !f->closer.task || f->closer.exiting ||
 	    f->end.how != ENDED_FIN_SENT)
 		return CONFIDENCE_NONE;
@@ -162,8 +164,9 @@ static enum confidence closed_without_close_frame(const struct facts *f, struct 
 			ev, "stopped_listening", 0,
 			"it closed the listener on port %u as well, as when a server shuts down or executes itself anew",
 			f->end.conn->tuple.local_port);
-	return add_doubts(ev, f) || path_is_suspect(f->end.conn) ? CONFIDENCE_MEDIUM :
-								   CONFIDENCE_HIGH;
+	unsent = evidence_unsent(ev, f->end.conn);
+	return add_doubts(ev, f) || unsent || path_is_suspect(f->end.conn) ? CONFIDENCE_MEDIUM :
+									     CONFIDENCE_HIGH;
 }
 
 static enum confidence network_timeout(const struct facts *f, struct evidence *ev)
