@@ -24,18 +24,19 @@ const HALVES = ['198.18', '198.19'];
 const FIRST = 90;
 const MOST = 255 - FIRST;
 
-// The second half of each network is for the scenarios after the first MOST.
-const UPPER = 128;
+// A scenario has a quarter of such a network: 64 addresses, 8 for each pair of neighbours.
+const QUARTERS = 4;
+const QUARTER = 256 / QUARTERS;
 
 // Each pair of neighbours: the last byte of the address at either end.
 const LINKS = {
   'client-proxy': [1, 2],
-  'proxy-backend': [17, 18],
-  'client-backend': [33, 34],
-  'client-edge': [49, 50],
-  'edge-proxy': [65, 66],
+  'proxy-backend': [9, 10],
+  'client-backend': [17, 18],
+  'client-edge': [25, 26],
+  'edge-proxy': [33, 34],
 };
-const WIRE = [97, 98];
+const WIRE = [41, 42];
 
 let half;
 
@@ -58,11 +59,11 @@ async function claimAddresses() {
 class World {
   constructor(number, folder) {
     this.number = number;
-    if (number >= 2 * MOST) {
-      throw new Error(`no more than ${2 * MOST} scenarios have addresses`);
+    if (number >= QUARTERS * MOST) {
+      throw new Error(`no more than ${QUARTERS * MOST} scenarios have addresses`);
     }
     this.network = `${half}.${FIRST + number % MOST}`;
-    this.offset = number < MOST ? 0 : UPPER;
+    this.offset = QUARTER * Math.floor(number / MOST);
     this.folder = path.join(folder, `world-${number}`);
     fs.mkdirSync(this.folder);
     fs.chmodSync(this.folder, 0o755);
@@ -84,7 +85,10 @@ class World {
 
   // Does this text (of a line) speak of an address of this world?
   owns(text) {
-    return text.split(`"${this.network}.`).slice(1).some((rest) => (parseInt(rest, 10) >= UPPER) === (this.offset > 0));
+    return text.split(`"${this.network}.`).slice(1).some((rest) => {
+      const last = parseInt(rest, 10) - this.offset;
+      return last >= 0 && last < QUARTER;
+    });
   }
 
   // A namespace has the sysctls of its role from its first connection on.
@@ -102,7 +106,7 @@ class World {
     const ends = LINKS[name].map((last) => this.host(last));
     if (!this.links.has(name)) {
       this.links.add(name);
-      link(this.namespace(a), `to-${b}`, `${ends[0]}/28`, this.namespace(b), `to-${a}`, `${ends[1]}/28`);
+      link(this.namespace(a), `to-${b}`, `${ends[0]}/29`, this.namespace(b), `to-${a}`, `${ends[1]}/29`);
     }
     return ends[to === b ? 1 : 0];
   }

@@ -141,8 +141,8 @@ module.exports = [
     async run(t) {
       t.world.namespace('client', HASTY);
       t.url();
-      t.world.namespace('client').addDeadNeighbour('to-backend', t.world.host(40));
-      await t.attempt({ to: t.world.host(40), port: 8000 });
+      t.world.namespace('client').addDeadNeighbour('to-backend', t.world.host(20));
+      await t.attempt({ to: t.world.host(20), port: 8000 });
     },
   },
   {
@@ -181,7 +181,7 @@ module.exports = [
     fast: true,
     async run(t) {
       t.url();
-      await t.attempt({ to: t.world.host(41), port: 8000 });
+      await t.attempt({ to: t.world.host(21), port: 8000 });
     },
   },
   {
@@ -193,7 +193,7 @@ module.exports = [
     confidence: 'medium',
     async run(t) {
       t.url();
-      await t.attempt({ to: t.world.host(120), port: 8000 });
+      await t.attempt({ to: t.world.host(60), port: 8000 });
     },
   },
   {

@@ -276,7 +276,7 @@ module.exports = [
     fast: false,
     async run(t) {
       t.upstream();
-      await t.nginx({ server: passTo(`${t.world.host(23)}:8000`) });
+      await t.nginx({ server: passTo(`${t.world.host(12)}:8000`) });
       await t.attempt({ to: 'proxy' });
     },
   },
@@ -339,8 +339,8 @@ module.exports = [
     fast: false,
     async run(t) {
       t.upstream();
-      t.world.namespace('proxy').addDeadNeighbour('to-backend', t.world.host(24));
-      await t.nginx({ server: passTo(`${t.world.host(24)}:8000`, 'proxy_connect_timeout 2s;') });
+      t.world.namespace('proxy').addDeadNeighbour('to-backend', t.world.host(13));
+      await t.nginx({ server: passTo(`${t.world.host(13)}:8000`, 'proxy_connect_timeout 2s;') });
       await t.attempt({ to: 'proxy' });
     },
   },
