@@ -401,3 +401,34 @@ TEST(failing_check, regular_ones_are_counted)
 	CHECK_EQ(checks_told(regular, 1), 4);
 	CHECK_EQ(checks_told(irregular, 3), 90);
 }
+
+/* Refusals that a proxy closes say nothing of the silence after which it ends sessions. */
+TEST(groups, refusals_are_no_burst)
+{
+	for (int refused = 0; refused < 2; refused++) {
+		struct story st;
+
+		test_note("refused %d", refused);
+		story_begin(&st, STORY_DIRECT);
+		if (refused)
+			story_answered(&st, 403);
+		story_fin(&st, 1);
+		for (int i = 0; i < 3; i++)
+			groups_note_closing(track_groups(st.track), &st.s);
+		CHECK_EQ(!groups_burst(track_groups(st.track), st.conns[1].owner, STORY_END_NS),
+			 refused);
+		story_done(&st);
+	}
+}
+
+TEST(groups, mixed_bursts)
+{
+	struct burst b = { .count = 2, .idle = { 100 * MS, 60 * SECOND } };
+
+	CHECK(!burst_is_mixed(NULL));
+	CHECK(!burst_is_mixed(&b)); /* by chance */
+	b.count = 3;
+	CHECK(burst_is_mixed(&b));
+	b.idle.low_ns = 59 * SECOND;
+	CHECK(!burst_is_mixed(&b));
+}

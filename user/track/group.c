@@ -22,6 +22,8 @@
 #define PASS_ON_NS 200000000ull
 /* nginx lets timers fire up to 0.3 s early. */
 #define MIXED_NS 350000000ull
+/* Two sessions of one busy process may well end at one moment for reasons of their own. */
+#define MIXED_MIN 3
 
 struct groups *groups_new(void)
 {
@@ -133,7 +135,7 @@ static void range_include(struct burst_range *r, uint64_t value_ns)
 
 bool burst_is_mixed(const struct burst *b)
 {
-	return b && b->count > 1 && b->idle.low_ns &&
+	return b && b->count >= MIXED_MIN && b->idle.low_ns &&
 	       b->idle.high_ns - b->idle.low_ns > MIXED_NS + b->idle.high_ns / 50;
 }
 
@@ -226,8 +228,11 @@ static void note_burst(struct groups *g, const struct session *s)
 	struct burst *b;
 	uint64_t ts_ns;
 
+	/* an answer that refuses is followed by its close: that is another habit */
+	if (session_stage(s) != STAGE_SESSION)
+		return;
 	c = groups_goodbye(s, &ts_ns);
-	if ((ts_ns ? !c : !closed))
+	if (ts_ns ? !c : !closed)
 		return;
 	task = ts_ns ? c->owner : &closed->end->closer;
 	if (s->goodbye_noted)
