@@ -65,7 +65,8 @@ function checkAdvice(report, row, causes, line, name) {
   } else if (!causes.includes('session.application_code')) {
     const error = line.error || {};
     const steps = error.troubleshootingSteps || [];
-    report.check(`${name}: advice`, line.level !== 'info' && error.userMessage && steps.length > 0,
+    const announced = line.cause.id === 'session.service_restart' && line.close.clean;
+    report.check(`${name}: advice`, (line.level === 'info') === announced && error.userMessage && steps.length > 0,
       `level ${line.level}, error ${show(line.error)}`);
   }
 }

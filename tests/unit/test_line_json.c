@@ -440,7 +440,7 @@ static void check_incident_line(struct story *st, const char *id)
 
 static void check_line_of(const struct rule_case *c)
 {
-	bool clean = strcmp(c->id, "session.normal") == 0;
+	bool clean = strcmp(c->id, "session.normal") == 0, announced;
 	const char *level;
 	struct story st;
 	cJSON *o;
@@ -456,7 +456,9 @@ static void check_line_of(const struct rule_case *c)
 	o = end_line(&st);
 	level = text_at(o, "level");
 	CHECK_TEXT(o, "cause/id", c->id);
-	CHECK_EQ(level && strcmp(level, "info") == 0, clean);
+	announced = strcmp(c->id, "session.service_restart") == 0 &&
+		    cJSON_IsTrue(at(o, "close/clean"));
+	CHECK_EQ(level && strcmp(level, "info") == 0, clean || announced);
 	CHECK(text_at(o, "message") && text_at(o, "timestamp") && text_at(o, "session/id"));
 	CHECK(cJSON_IsArray(at(o, "legs")) && at(o, "legs/0/tcp/ended_by"));
 	CHECK(clean || (text_at(o, "error/type") && text_at(o, "recovery/strategy")));

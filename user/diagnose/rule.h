@@ -34,6 +34,8 @@ enum rule_flag {
 	RULE_QUOTES = 1 << 2,
 	/* rests on a frame not having been sent: no better than the view of the frames */
 	RULE_NEEDS_FRAMES = 1 << 3,
+	/* planned: nobody needs to act where the other side was told, and answered */
+	RULE_ANNOUNCED = 1 << 4,
 	/* a process ended, and its other sessions ended with it */
 	RULE_ENDS_PROCESS = 1 << 8,
 	/* a timer: other sessions end in the same way */

@@ -37,7 +37,7 @@ const char *message_event_name(const struct verdict *v)
 
 const char *message_level(const struct verdict *v)
 {
-	if (verdict_is_clean(v))
+	if (verdict_is_clean(v) || (v->rule->flags & RULE_ANNOUNCED && v->close.clean))
 		return "info";
 	return v->advice.retry == RETRY_YES || v->advice.category == CATEGORY_NONE ? "warn" :
 										     "error";
