@@ -66,6 +66,20 @@ TEST(pattern, swept_timers)
 	CHECK_EQ(find_after(swept, 2).kind, PATTERN_NONE);
 }
 
+/* One after the other they are looked at when they are of the same age, too. */
+TEST(pattern, swept_in_step)
+{
+	struct pattern_sample s[] = { ended_at(1000995, 3010, 2260), ended_at(1004005, 3005, 2510),
+				      ended_at(1007010, 3000, 2990) };
+	struct pattern p = find_after(s, 3);
+
+	CHECK_EQ(p.kind, PATTERN_IDLE);
+	CHECK(p.swept && p.age_too);
+	/* something was said until shortly before: no silence ended these */
+	s[1].value_ns[PATTERN_IDLE] = 300 * MS;
+	CHECK_EQ(find_after(s, 3).kind, PATTERN_AGE);
+}
+
 TEST(pattern, not_swept)
 {
 	/* ends at any time; silences that differ by more; one that outlived a longer one */
@@ -125,8 +139,8 @@ TEST(pattern, age_is_told_from_silence)
  */
 TEST(pattern, idle_timer_that_is_looked_at_seldom)
 {
-	struct pattern_sample s[] = { sample(1000, 6600, 6200), sample(1100, 6610, 5900),
-				      sample(1300, 6590, 5500) };
+	struct pattern_sample s[] = { ended_at(1000000, 6600, 6200), ended_at(1100300, 6610, 5900),
+				      ended_at(1300600, 6590, 5500) };
 
 	CHECK_EQ(find_after(s, 3).kind, PATTERN_AGE);
 	CHECK(!find_after(s, 3).talked_late);

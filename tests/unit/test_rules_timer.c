@@ -91,6 +91,29 @@ TEST(rules_timer, silence_of_unknown_age)
 	story_done(&st);
 }
 
+/*
+ * The silences differ by up to 2.1 s, the ages do not at all: a proxy that ends sessions for nothing
+ * but silences looked at its timers at those moments. A server may have a limit of the age.
+ */
+TEST(rules_timer, ages_of_a_proxy_that_has_no_limit)
+{
+	for (int proxied = 0; proxied < 2; proxied++) {
+		struct story st;
+
+		test_note("proxied %d", proxied);
+		story_begin(&st, proxied ? STORY_PROXIED : STORY_DIRECT);
+		last_words(&st, 6000);
+		story_fin(&st, proxied ? STORY_PROXY_IN : STORY_SERVER_LEG);
+		if (proxied)
+			story_fin(&st, STORY_PROXY_OUT);
+		story_forerunners(&st, 3, 0, -700);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)),
+			  proxied ? "session.proxy_idle_timeout" : "session.lifetime_limit");
+		CHECK_EQ(st.v.confidence, CONFIDENCE_MEDIUM);
+		story_done(&st);
+	}
+}
+
 /* Whatever the silence: its listener went as well. */
 TEST(rules_timer, goes_with_the_listener)
 {

@@ -11,6 +11,7 @@
 #include "diagnose/timeouts.h"
 
 #define SECOND_NS 1000000000ull
+#define DAY_NS (86400 * SECOND_NS)
 /* Shorter ones are the time that something takes, not a timer that somebody set. */
 #define SHORTEST_NS (9 * SECOND_NS / 10)
 /* Who is turned away is turned away before it said anything. */
@@ -54,7 +55,16 @@ static bool recurs(const struct pattern *p)
 /* It ends no living session for anything else than a silence. */
 static bool idles_only(const struct facts *f)
 {
-	return f->crowd.proxy && f->crowd.proxy->no_lifetime && !f->closer.exited;
+	return f->crowd.proxy && f->crowd.proxy->no_lifetime && !f->closer.exited &&
+	       age_ns(f) < DAY_NS / 2;
+}
+
+/* Its timers are looked at from time to time, and sessions that follow one another begin in step. */
+static bool ages_by_chance(const struct facts *f)
+{
+	const struct pattern *p = &f->crowd.pattern;
+
+	return p->kind == PATTERN_AGE && idles_only(f) && f->crowd.closed_both && !p->talked_late;
 }
 
 static bool is_idle_pattern(const struct facts *f)
@@ -114,7 +124,8 @@ static enum confidence proxy_idle_timeout(const struct facts *f, struct evidence
 {
 	if (!f->crowd.by_proxy || !closed_alive(f) || f->closing.frame || !path_is_quiet(f) ||
 	    facts_idle_ns(f) < SHORTEST_NS || facts_outlived(f) ||
-	    f->crowd.pattern.kind == PATTERN_AGE || burst_is_mixed(f->crowd.burst) ||
+	    (f->crowd.pattern.kind == PATTERN_AGE && !ages_by_chance(f)) ||
+	    burst_is_mixed(f->crowd.burst) ||
 	    (!is_idle_pattern(f) && !timeout_is_round(facts_idle_ns(f)) &&
 	     (!idles_only(f) || f->crowd.one_sided)))
 		return CONFIDENCE_NONE;
@@ -192,7 +203,7 @@ static enum confidence lifetime_limit(const struct facts *f, struct evidence *ev
 	const struct pattern *p = &f->crowd.pattern;
 
 	if (p->kind != PATTERN_AGE || !recurs(p) || p->reaction || f->closing.frame ||
-	    f->crowd.quiet_drop || !path_is_quiet(f) ||
+	    ages_by_chance(f) || f->crowd.quiet_drop || !path_is_quiet(f) ||
 	    !(closed_alive(f) || ended_from_outside(f)) || f->closer.party == BY_CLIENT)
 		return CONFIDENCE_NONE;
 	add_timer(ev, f, TIMEOUT_PROXY | TIMEOUT_NETWORK | TIMEOUT_SERVER, TIMEOUT_FIN);

@@ -51,7 +51,8 @@ struct known_proxy {
 	const char *product;
 	const char *idle_knob; /* how to set the idle timeout; a sentence's object */
 	const char *shutdown_knob; /* how long old workers may live after a reload */
-	bool no_lifetime; /* it limits silences only, never ages */
+	/* it limits silences only, and no age of less than a day (client_lifetime of Squid) */
+	bool no_lifetime;
 	/* its own 503 is a limit that was met: backends that fail are a 502 or 504 to it */
 	bool limits_with_503;
 	/* with a module it is a WebSocket server itself (Nchan, Lua, mod_websocket) */

@@ -265,6 +265,13 @@ struct pattern pattern_find(const struct pattern_group *g, const struct pattern_
 	if (!g)
 		return p;
 	p = choose(g, sample);
+	/* sessions that follow one another begin in step with the looks at the timers */
+	if (p.kind == PATTERN_AGE && !p.talked_late) {
+		struct pattern swept = { 0 };
+
+		if (repeats_swept(g, sample, &swept))
+			p = swept;
+	}
 	for (int i = 0; i < 2 && !p.kind; i++) {
 		struct cluster cl = cluster_at(sample, of_one_side[i]);
 
