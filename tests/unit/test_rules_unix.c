@@ -148,6 +148,37 @@ TEST(rules_unix, asked_to_stop_and_said_goodbye)
 	story_done(&st);
 }
 
+/* Whoever closes first after that. */
+TEST(rules_unix, said_goodbye_and_the_client_closed)
+{
+	static const struct {
+		int signal_ms; /* 0: none */
+		const char *id;
+	} cases[] = {
+		{ -100, "session.service_restart" },
+		{ -30000, "session.normal" },
+		{ 0, "session.normal" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct story st;
+
+		test_note("case %zu", i);
+		story_begin(&st, STORY_UNIX);
+		if (cases[i].signal_ms) {
+			story_unix(&st, STORY_UNIX_PID, 1, false, cases[i].signal_ms);
+			story_signal(&st, STORY_UNIX_PID, SIGTERM, 1, cases[i].signal_ms);
+		}
+		story_close_frame(&st, false, 1001, "");
+		story_close_frame(&st, true, 1001, "");
+		story_fin(&st, STORY_CLIENT_LEG);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)), cases[i].id);
+		CHECK_EQ(story_evidence(&st, "unix_socket") != NULL, i == 0);
+		CHECK_EQ(st.v.confidence, i == 0 ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH);
+		story_done(&st);
+	}
+}
+
 /* A signal that it lives with ends nothing. */
 TEST(rules_unix, other_signals)
 {

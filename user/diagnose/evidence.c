@@ -78,7 +78,7 @@ void evidence_end(struct evidence *ev, const struct facts *f)
 			WST_COMM_LEN, f->closer.holder->comm, f->closer.holder->tgid,
 			how_sentence(f->end.how),
 			format_duration(later, f->end.ts_ns - f->closer.exit_ns));
-	else if (f->backend.proxy)
+	else if (facts_backend_closed(f))
 		evidence_add(ev, "tcp_end", f->end.ts_ns, "%.*s (pid %u) %s", WST_COMM_LEN,
 			     f->backend.proxy->comm, f->backend.proxy->tgid,
 			     how_sentence(f->end.how));

@@ -97,7 +97,6 @@ bool evidence_other_side(struct evidence *ev, const struct facts *f)
 bool evidence_backend(struct evidence *ev, const struct facts *f)
 {
 	const struct backend_story *b = &f->backend;
-	const struct wst_task *proxy = b->proxy ? b->proxy : f->closer.task;
 	char count[FORMAT_COUNT], time[FORMAT_DURATION], others[64] = "";
 
 	if (!b->backend)
@@ -109,9 +108,9 @@ bool evidence_backend(struct evidence *ev, const struct facts *f)
 		"%.*s (pid %u) had %s of %.*s (pid %u) on Unix sockets when it %s, %s before that%s",
 		WST_COMM_LEN, b->backend->task.comm, b->backend->task.tgid,
 		format_count(count, b->holding->connections, "connection"), WST_COMM_LEN,
-		proxy->comm, proxy->tgid,
+		b->holder->comm, b->holder->tgid,
 		b->holding == &b->backend->at_exit ? "ended" : "was sent a signal",
-		format_duration(time, f->end.ts_ns - b->holding->ts_ns), others);
+		format_duration(time, b->decided_ns - b->holding->ts_ns), others);
 	return true;
 }
 

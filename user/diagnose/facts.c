@@ -34,6 +34,7 @@ void facts_collect(struct facts *ret, const struct session *s, struct track *tra
 	facts_collect_backend(ret);
 	facts_collect_answer(ret);
 	facts_collect_closing(ret);
+	facts_collect_backend_of_goodbye(ret);
 	facts_collect_path(ret);
 	facts_collect_crowd(ret);
 }
@@ -156,7 +157,7 @@ const char *facts_name_ender(char dst[FACTS_NAME_BYTES], const struct facts *f)
 		return name_far(dst, f->session, (unsigned int)f->end.leg);
 	if (!f->closer.task)
 		return facts_name(dst, f->session, f->end.by, NULL);
-	if (!f->backend.proxy)
+	if (!facts_backend_closed(f))
 		return facts_name(dst, f->session, f->closer.party, f->closer.task);
 	snprintf(dst, FACTS_NAME_BYTES, "backend %.*s (pid %u)", WST_COMM_LEN, f->closer.task->comm,
 		 f->closer.task->tgid);

@@ -44,14 +44,16 @@ struct unix_backend;
 struct unix_holding;
 
 /*
- * The closer has no other socket in the session, and connections over Unix sockets to a process that
- * had ended, or had been told to, right before: it passed that on.
+ * Who closed, or said goodbye, has no other socket in the session, and connections over Unix sockets to
+ * a process that had ended, or had been told to, right before: it passed that on.
  */
 struct backend_story {
 	const struct unix_backend *backend; /* NULL: none */
 	const struct unix_holding *holding; /* at its end, or at the signal */
-	/* It is the closer in the end: its proxy, known for one, only passed it on. NULL: it is not. */
+	const struct wst_task *holder; /* of the other ends of those connections */
+	/* The holder is known for a proxy: it only passed on what the backend did. NULL: it is not. */
 	const struct wst_task *proxy;
+	uint64_t decided_ns; /* when the holder closed, or said goodbye */
 	unsigned int others; /* that ended at the same time, with connections of the same proxy */
 	bool sure; /* no other process, and no other reason of the proxy, fits */
 };
@@ -200,8 +202,10 @@ const struct process *facts_server_process(const struct facts *f);
  * it. NULL: a client's, or not known.
  */
 const struct conn *facts_closing_leg(const struct facts *f);
-/* The process of that socket; NULL: not known. */
+/* The process of that socket, or the backend for which it speaks; NULL: not known. */
 const struct process *facts_closing_process(const struct facts *f);
+/* The closer is the backend behind a Unix socket, for which its proxy closed. */
+bool facts_backend_closed(const struct facts *f);
 /* The SIGSTOP that halted p before ts_ns, with no SIGCONT until then; NULL: it ran, or p is NULL. */
 const struct fatal_signal *facts_halt_signal(const struct process *p, uint64_t ts_ns);
 /*
@@ -269,6 +273,8 @@ uint64_t facts_service_key(const struct facts *f);
 void facts_collect_end(struct facts *f);
 void facts_collect_closer(struct facts *f);
 void facts_collect_backend(struct facts *f);
+/* Where somebody else than the proxy closed: needs facts_collect_closing(). */
+void facts_collect_backend_of_goodbye(struct facts *f);
 void facts_collect_closing(struct facts *f);
 void facts_collect_answer(struct facts *f);
 void facts_collect_path(struct facts *f);

@@ -25,7 +25,7 @@ static bool is_recent(const struct unix_holding *h, uint64_t ts_ns, uint64_t wit
 static bool closes_since_asked(const struct facts *f, const struct unix_backend *b,
 			       const struct process *p)
 {
-	uint64_t end_ns = f->end.ts_ns;
+	uint64_t end_ns = f->backend.decided_ns;
 
 	if (!facts_stop_signal(p, end_ns) ||
 	    !is_recent(&b->at_signal, end_ns, PROCESS_STOP_GRACE_NS))
@@ -42,7 +42,7 @@ static const struct unix_holding *reason_to_close(const struct facts *f,
 
 	if (!p)
 		return NULL;
-	if (p->exited && is_recent(&b->at_exit, f->end.ts_ns, LATE_NS))
+	if (p->exited && is_recent(&b->at_exit, f->backend.decided_ns, LATE_NS))
 		return &b->at_exit;
 	return closes_since_asked(f, b, p) ? &b->at_signal : NULL;
 }
@@ -58,14 +58,16 @@ static bool precedes(const struct unix_backend *b, const struct unix_holding *h,
 	return ended != other_ended ? ended : h->ts_ns > than->holding->ts_ns;
 }
 
-static void find_backend(struct facts *f, const struct unix_backends *of)
+static void find_backend(struct facts *f, const struct wst_task *holder, uint64_t decided_ns)
 {
+	const struct unix_backends *of = backends_of(&track_groups(f->track)->backends, holder);
 	struct backend_story *story = &f->backend;
 	uint32_t closed = 0, connections = 0;
 	unsigned int found = 0;
 	bool more = false;
 
-	for (unsigned int i = 0; i < BACKENDS_OF_PROXY; i++) {
+	story->decided_ns = decided_ns;
+	for (unsigned int i = 0; of && i < BACKENDS_OF_PROXY; i++) {
 		const struct unix_holding *h = reason_to_close(f, &of->list[i]);
 
 		if (!h)
@@ -81,9 +83,10 @@ static void find_backend(struct facts *f, const struct unix_backends *of)
 	}
 	if (!found)
 		return;
+	story->holder = holder;
 	story->others = found - 1;
 	story->sure = found == 1 && story->holding == &story->backend->at_exit &&
-		      is_recent(story->holding, f->end.ts_ns, AT_ONCE_NS) &&
+		      is_recent(story->holding, story->decided_ns, AT_ONCE_NS) &&
 		      (closed <= connections || more);
 }
 
@@ -93,7 +96,7 @@ static void put_in_place_of_proxy(struct facts *f)
 	const struct unix_backend *b = f->backend.backend;
 	const struct process *p = process_of(f, b);
 
-	f->backend.proxy = closer->task;
+	f->backend.proxy = f->backend.holder;
 	*closer = (struct closer_story){
 		.task = &b->task,
 		.process = p,
@@ -108,22 +111,44 @@ static void put_in_place_of_proxy(struct facts *f)
 	f->end.by = BY_SERVER;
 }
 
+/* Whoever is no proxy by its name may have lost its database, and have crashed over it. */
+static bool passes_on(const struct facts *f, const struct wst_task *task, enum initiator party)
+{
+	return f->backend.backend && (party == BY_PROXY || known_proxy_find(task->comm));
+}
+
+bool facts_backend_closed(const struct facts *f)
+{
+	const struct unix_backend *b = f->backend.backend;
+
+	return b && f->closer.task == &b->task;
+}
+
 void facts_collect_backend(struct facts *f)
 {
 	const struct closer_story *closer = &f->closer;
-	const struct unix_backends *of;
 
 	if (!closer->task || closer->exiting || closer->stop || f->stage != STAGE_SESSION ||
 	    !conn_is_server_side(f->end.conn) || session_sockets_of(f->session, closer->task) != 1)
 		return;
-	of = backends_of(&track_groups(f->track)->backends, closer->task);
-	if (!of)
-		return;
-	find_backend(f, of);
-	/* Whoever is no proxy by its name may have lost its database, and have crashed over it. */
-	if (f->backend.backend &&
-	    (closer->party == BY_PROXY || known_proxy_find(closer->task->comm)))
+	find_backend(f, closer->task, f->end.ts_ns);
+	if (passes_on(f, closer->task, closer->party))
 		put_in_place_of_proxy(f);
+}
+
+void facts_collect_backend_of_goodbye(struct facts *f)
+{
+	const struct conn *c = facts_closing_leg(f);
+
+	if (f->backend.backend || f->closing.sender != BY_SERVER || !c ||
+	    session_sockets_of(f->session, c->owner) != 1 ||
+	    facts_stop_signal(facts_closing_process(f), f->closing.frame->ts_ns))
+		return;
+	find_backend(f, c->owner, f->closing.frame->ts_ns);
+	if (passes_on(f, c->owner, BY_SERVER))
+		f->backend.proxy = c->owner;
+	else
+		f->backend = (struct backend_story){ 0 };
 }
 
 const struct unix_backend *facts_halted_backend(const struct facts *f,

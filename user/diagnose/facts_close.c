@@ -3,6 +3,7 @@
 #include "diagnose/facts.h"
 
 #include "diagnose/close_code.h"
+#include "track/backend.h"
 
 /* What one socket sends, another one of this host has by then, give or take. */
 #define PASSING_NS 50000ull
@@ -165,10 +166,13 @@ const struct conn *facts_closing_leg(const struct facts *f)
 
 const struct process *facts_closing_process(const struct facts *f)
 {
+	const struct wst_task *proxy = f->backend.proxy, *task;
 	const struct conn *c = facts_closing_leg(f);
 
-	return c ? process_find(track_processes(f->track), c->owner->tgid, c->owner->start_ns) :
-		   NULL;
+	if (!c)
+		return NULL;
+	task = proxy && proxy->tgid == c->owner->tgid ? &f->backend.backend->task : c->owner;
+	return process_find(track_processes(f->track), task->tgid, task->start_ns);
 }
 
 static enum initiator server_sender(const struct facts *f)

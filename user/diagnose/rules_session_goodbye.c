@@ -143,6 +143,8 @@ static enum confidence service_restart(const struct facts *f, struct evidence *e
 	     !(closing->code == CLOSE_GOING_AWAY && server_is_going(f))))
 		return CONFIDENCE_NONE;
 	evidence_closing(ev, f);
+	if (f->backend.proxy)
+		evidence_backend(ev, f);
 	evidence_process(ev, f);
 	stop = stop_of_sender(f);
 	if (stop && p && stop == &p->stop_signal && stop != f->closer.stop)
