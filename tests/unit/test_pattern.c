@@ -184,6 +184,45 @@ TEST(pattern, chance_is_no_timer)
 	}
 }
 
+static uint64_t next_random(uint64_t *random)
+{
+	*random ^= *random << 13;
+	*random ^= *random >> 7;
+	*random ^= *random << 17;
+	return *random;
+}
+
+/* Many short times and few long ones, as of people who come and leave. */
+static uint64_t some_ms(uint64_t *random, uint64_t longest_ms)
+{
+	return 300 + next_random(random) % longest_ms * (next_random(random) % 1000) / 1000;
+}
+
+/* Visitors who leave whenever they like, with no Close frame, are no timer however many there are. */
+TEST(pattern, crowds_are_no_timers)
+{
+	uint64_t random = 88172645463325252ull;
+	static struct pattern_group g;
+	unsigned int sure = 0;
+
+	for (unsigned int n = 0; n < 20000; n++) {
+		bool talks = n / 10000;
+		uint64_t idle_ms = talks ? some_ms(&random, 700) : some_ms(&random, 60000);
+		uint64_t age_ms = idle_ms + some_ms(&random, talks ? 240000 : 5000);
+		struct pattern_sample s = ended_at(1000000ull + 700 * n, age_ms, idle_ms);
+		struct pattern p;
+
+		if (n % 10000 == 0)
+			memset(&g, 0, sizeof(g));
+		s.frames = 4;
+		pattern_add(&g, &s);
+		p = pattern_find(&g, &s);
+		sure += p.independent && !p.age_too && !p.idle_too;
+	}
+	test_note("%u of 20000", sure);
+	CHECK(sure < 20);
+}
+
 TEST(pattern, timer_among_other_ends)
 {
 	struct pattern_sample s[20];

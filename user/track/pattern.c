@@ -8,8 +8,14 @@
 #define MOMENT_NS 100000000ull
 /* Timers of a busy process are late by that much, more or less. */
 #define LATE_NS 100000000ull
-/* A cluster is one if by chance there would be that much less in it. */
-#define ABOVE_CHANCE 3
+/* A cluster is one if ends at random make one like it no more often than once in so many. */
+#define CHANCE_ONE_IN 10000
+/* How near to it those are that tell how many are to be expected. */
+#define NEAR_TOLERANCES 4
+#define FAR_TOLERANCES 8
+#define FAR_SHARE 4
+/* Clocks and loops differ by that much. */
+#define CLOCK_NS 10000000ull
 /* Of the mean time between two frames: whoever ends a session sooner answers the last one. */
 #define REACTION_SHARE 10
 /* How often software looks at its timers that does not have one for each connection. */
@@ -70,29 +76,87 @@ static uint64_t range_span(const struct range *r)
 	return r->high - r->low;
 }
 
-/* Are there so many alike because values of all sizes are many? */
-static bool is_chance(uint32_t alike, uint32_t others, uint64_t span_ns, uint64_t tolerance_ns)
-{
-	uint64_t window = 2 * tolerance_ns;
-
-	if (span_ns < 2 * window)
-		span_ns = 2 * window;
-	return alike * span_ns <= span_ns + ABOVE_CHANCE * others * window;
-}
-
 /* Samples that one timer of that kind may have ended, at about the wanted value. */
 struct cluster {
 	enum pattern_kind kind;
 	uint64_t wanted_ns, tolerance_ns;
 };
 
-static bool cluster_has(const struct cluster *cl, const struct pattern_sample *s)
+static uint64_t apart_ns(const struct cluster *cl, const struct pattern_sample *s)
 {
 	uint64_t value_ns = s->value_ns[cl->kind];
-	uint64_t apart = value_ns > cl->wanted_ns ? value_ns - cl->wanted_ns :
-						    cl->wanted_ns - value_ns;
 
-	return value_ns && apart <= cl->tolerance_ns && !pattern_outlived(s, cl->kind);
+	return value_ns > cl->wanted_ns ? value_ns - cl->wanted_ns : cl->wanted_ns - value_ns;
+}
+
+static bool cluster_has(const struct cluster *cl, const struct pattern_sample *s)
+{
+	return s->value_ns[cl->kind] && apart_ns(cl, s) <= cl->tolerance_ns &&
+	       !pattern_outlived(s, cl->kind);
+}
+
+/* Do so many happen, or more, where that many are expected (Poisson), once in CHANCE_ONE_IN? */
+static bool happens(uint32_t count, double expected)
+{
+	double term = 1, all = 0, so_many = 0;
+
+	for (uint32_t i = 0; i < 4 * PATTERN_SAMPLES; i++) {
+		all += term;
+		so_many += i >= count ? term : 0;
+		term *= expected / (i + 1);
+	}
+	return so_many * CHANCE_ONE_IN > all;
+}
+
+static double larger(double a, double b)
+{
+	return a > b ? a : b;
+}
+
+/* How close together those lie that are beside the cluster: per ns, on the side where they are more. */
+static double density_beside(const struct pattern_group *g, const struct cluster *cl,
+			     uint64_t reach_ns, uint32_t at_least)
+{
+	uint64_t below_ns = reach_ns < cl->wanted_ns ? reach_ns : cl->wanted_ns;
+	uint32_t below = at_least, above = at_least;
+
+	for (uint32_t i = 0; i < g->count; i++) {
+		const struct pattern_sample *s = &g->samples[i];
+		uint64_t value_ns = s->value_ns[cl->kind];
+
+		if (!value_ns || apart_ns(cl, s) > reach_ns || cluster_has(cl, s))
+			continue;
+		*(value_ns < cl->wanted_ns ? &below : &above) += 1;
+	}
+	if (below_ns <= cl->tolerance_ns)
+		below = 0;
+	return larger((double)above / (double)(reach_ns - cl->tolerance_ns),
+		      below ? (double)below / (double)(below_ns - cl->tolerance_ns) : 0);
+}
+
+/*
+ * Are there so many alike because values of about that size are many? Those nearby that are not alike
+ * tell how many would be, just beside them and further off.
+ */
+static bool is_chance(const struct pattern_group *g, const struct cluster *cl)
+{
+	uint64_t far_ns = FAR_TOLERANCES * cl->tolerance_ns, widest_ns = CLOCK_NS;
+	uint32_t alike = 0;
+	double density;
+
+	for (uint32_t i = 0; i < g->count; i++) {
+		if (!cluster_has(cl, &g->samples[i]))
+			continue;
+		alike++;
+		if (apart_ns(cl, &g->samples[i]) > widest_ns)
+			widest_ns = apart_ns(cl, &g->samples[i]);
+	}
+	if (far_ns < cl->wanted_ns / FAR_SHARE)
+		far_ns = cl->wanted_ns / FAR_SHARE;
+	/* of the few among many that nothing else is like there may be others soon */
+	density = larger(density_beside(g, cl, NEAR_TOLERANCES * cl->tolerance_ns, 0),
+			 density_beside(g, cl, far_ns, 2 * alike < g->count));
+	return happens(alike - 1, 2 * (double)widest_ns * density);
 }
 
 static uint64_t spread_of(const struct pattern_group *g, const struct cluster *cl,
@@ -147,7 +211,7 @@ static bool has_talked_late(const struct pattern_sample *s)
 static bool repeats(const struct pattern_group *g, const struct cluster *cl, uint32_t at_least,
 		    struct pattern *p)
 {
-	struct range all = { 0 }, alike = { 0 }, began = { 0 };
+	struct range alike = { 0 }, began = { 0 };
 	uint32_t messages = 0;
 
 	if (cl->wanted_ns < SHORTEST_NS)
@@ -156,7 +220,6 @@ static bool repeats(const struct pattern_group *g, const struct cluster *cl, uin
 	for (uint32_t i = 0; i < g->count; i++) {
 		const struct pattern_sample *s = &g->samples[i];
 
-		range_add(&all, s->value_ns[cl->kind]);
 		if (!cluster_has(cl, s))
 			continue;
 		range_add(&alike, s->value_ns[cl->kind]);
@@ -167,8 +230,7 @@ static bool repeats(const struct pattern_group *g, const struct cluster *cl, uin
 		p->talked_late |= has_talked_late(s);
 		p->reaction = p->reaction && is_reaction(s);
 	}
-	if (alike.count < at_least ||
-	    is_chance(alike.count, all.count - alike.count, range_span(&all), cl->tolerance_ns))
+	if (alike.count < at_least || is_chance(g, cl))
 		return false;
 	p->kind = cl->kind;
 	p->count = alike.count;
