@@ -96,6 +96,40 @@ TEST(rules_goodbye_all, goodbye_to_many_that_close_first)
 	}
 }
 
+static void move_goodbye(struct story *st, int64_t by_ms)
+{
+	for (unsigned int i = 0; i < 2 * st->s.leg_count; i++)
+		st->conns[i / 2].frames->close[i % 2].ts_ns += (uint64_t)by_ms * STORY_MS;
+}
+
+/* A server that says 1001 to one session after the other, many a second, and to three of them at once. */
+TEST(rules_goodbye_all, busy_server_that_says_1001_to_each)
+{
+	for (int busy = 0; busy < 2; busy++) {
+		struct story st;
+
+		test_note("busy %d", busy);
+		story_begin(&st, STORY_DIRECT);
+		story_last_words(&st, STORY_END_NS - 200 * STORY_MS);
+		story_close_frame(&st, false, 1001, "");
+		story_close_frame(&st, true, 1001, "");
+		story_fin(&st, STORY_SERVER_LEG);
+		for (int i = busy ? 60 : 3; i > 0; i--) {
+			int64_t before_ms = 20 * i + 150 * (i / 3);
+
+			st.s.opened_ns -= (uint64_t)i % 3 * 15000 * STORY_MS;
+			move_goodbye(&st, -before_ms);
+			CHECK(groups_note_goodbye(track_groups(st.track), &st.s));
+			move_goodbye(&st, before_ms);
+			st.s.opened_ns = STORY_OPENED_NS;
+		}
+		groups_note_goodbye(track_groups(st.track), &st.s);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)),
+			  busy ? "session.normal" : "session.service_restart");
+		story_done(&st);
+	}
+}
+
 /* Clients that leave together end nothing of their server's doing. */
 TEST(rules_goodbye_all, many_that_leave_at_once)
 {

@@ -142,3 +142,51 @@ TEST(rules_timer, goes_with_the_listener)
 		story_done(&st);
 	}
 }
+
+/* Sessions that the proxy closed this long before the end, and how long those had been silent. */
+static void proxy_closed(struct story *st, int before_end_ms, int silence_ms)
+{
+	struct conn_end *end = st->conns[STORY_PROXY_OUT].end;
+	uint64_t at_ns = STORY_END_NS - (uint64_t)before_end_ms * STORY_MS;
+
+	last_words(st, before_end_ms + silence_ms);
+	st->conns[STORY_PROXY_IN].end->closer_ns = end->closer_ns = at_ns;
+	groups_note_closing(track_groups(st->track), &st->s);
+	st->conns[STORY_PROXY_IN].end->closer_ns = end->closer_ns = STORY_END_NS;
+}
+
+/*
+ * A worker with several timeouts, or that always closes some session, ends such as were silent for
+ * different times at one moment. Alone that is a shutdown.
+ */
+TEST(rules_timer, busy_worker_is_not_shut_down)
+{
+	static const struct {
+		unsigned int forerunners, before;
+		const char *id;
+		enum confidence confidence;
+	} cases[] = {
+		{ 0, 0, "session.proxy_worker_shutdown", CONFIDENCE_MEDIUM },
+		{ 3, 0, "session.proxy_idle_timeout", CONFIDENCE_HIGH },
+		{ 0, 100, "session.proxy_idle_timeout", CONFIDENCE_MEDIUM },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct story st;
+
+		test_note("case %zu", i);
+		story_begin(&st, STORY_PROXIED);
+		story_fin(&st, STORY_PROXY_OUT);
+		story_fin(&st, STORY_PROXY_IN);
+		for (unsigned int n = cases[i].before; n; n--)
+			proxy_closed(&st, 200 + 130 * (int)n, 1000 + 2000 * ((int)n % 3));
+		proxy_closed(&st, 80, 2000);
+		proxy_closed(&st, 40, 3000);
+		proxy_closed(&st, 0, 7950);
+		last_words(&st, 7950);
+		story_forerunners(&st, cases[i].forerunners, 700, 0);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)), cases[i].id);
+		CHECK_EQ(st.v.confidence, cases[i].confidence);
+		story_done(&st);
+	}
+}

@@ -126,8 +126,11 @@ bool facts_may_be_timer(const struct facts *f)
 
 bool facts_ran_out(const struct facts *f)
 {
+	/* several timers of one process may run out at one moment */
+	bool lives_on = !f->closing.frame && !f->closer.exited;
+
 	return f->crowd.pattern.kind != PATTERN_NONE && f->crowd.pattern.independent &&
-	       !burst_is_mixed(f->crowd.burst);
+	       (lives_on || !burst_is_mixed(f->crowd.burst));
 }
 
 static uint64_t longer(uint32_t a_ms, uint32_t b_ms)

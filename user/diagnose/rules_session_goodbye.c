@@ -5,9 +5,6 @@
 #include "diagnose/close_code.h"
 #include "diagnose/evidence.h"
 
-/* So many sessions do not end at one moment by chance. */
-#define MANY 3
-
 /* Did who said goodbye close as well? In a chain of proxies that may be another one. */
 static bool sender_closed(const struct facts *f)
 {
@@ -78,8 +75,7 @@ static bool is_burst(const struct facts *f)
 {
 	const struct conn *c = facts_closing_leg(f);
 
-	return c && c == groups_goodbye(f->session, NULL) && f->crowd.burst &&
-	       f->crowd.burst->count >= MANY;
+	return c && c == groups_goodbye(f->session, NULL) && burst_stands_out(f->crowd.burst);
 }
 
 /*

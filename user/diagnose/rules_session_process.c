@@ -193,7 +193,7 @@ static enum confidence proxy_worker_shutdown(const struct facts *f, struct evide
 	bool mixed = burst_is_mixed(f->crowd.burst) && !f->closer.exiting && !f->closer.stop &&
 		     !f->closing.frame;
 
-	if (!is_proxy_process(f) || !(mixed || (retired(f) && !facts_ran_out(f))) ||
+	if (!is_proxy_process(f) || !(mixed || retired(f)) || facts_ran_out(f) ||
 	    whole_proxy_stops(f, parent))
 		return CONFIDENCE_NONE;
 	add_story(ev, f);

@@ -125,7 +125,7 @@ static enum confidence proxy_idle_timeout(const struct facts *f, struct evidence
 	if (!f->crowd.by_proxy || !closed_alive(f) || f->closing.frame || !path_is_quiet(f) ||
 	    facts_idle_ns(f) < SHORTEST_NS || facts_outlived(f) ||
 	    (f->crowd.pattern.kind == PATTERN_AGE && !ages_by_chance(f)) ||
-	    burst_is_mixed(f->crowd.burst) ||
+	    (burst_is_mixed(f->crowd.burst) && !facts_ran_out(f)) ||
 	    (!is_idle_pattern(f) && !timeout_is_round(facts_idle_ns(f)) &&
 	     (!idles_only(f) || f->crowd.one_sided)))
 		return CONFIDENCE_NONE;

@@ -22,8 +22,10 @@
 #define PASS_ON_NS 200000000ull
 /* nginx lets timers fire up to 0.3 s early. */
 #define MIXED_NS 350000000ull
-/* Two sessions of one busy process may well end at one moment for reasons of their own. */
-#define MIXED_MIN 3
+/* Two sessions of one process may well end at one moment for reasons of their own. */
+#define BURST_MIN 3
+/* To close thousands of sessions takes no longer; who closes for longer always does. */
+#define BURST_LONGEST_NS 10000000000ull
 
 struct groups *groups_new(void)
 {
@@ -133,9 +135,14 @@ static void range_include(struct burst_range *r, uint64_t value_ns)
 		r->high_ns = value_ns;
 }
 
+bool burst_stands_out(const struct burst *b)
+{
+	return b && b->count >= BURST_MIN && b->count > b->before;
+}
+
 bool burst_is_mixed(const struct burst *b)
 {
-	return b && b->count >= MIXED_MIN && b->idle.low_ns &&
+	return burst_stands_out(b) && b->idle.low_ns &&
 	       b->idle.high_ns - b->idle.low_ns > MIXED_NS + b->idle.high_ns / 50;
 }
 
@@ -191,6 +198,18 @@ const struct lost_connections *groups_lost(const struct groups *g, const struct 
 	return l && l->first_ns <= ts_ns && ts_ns <= l->last_ns + PASS_ON_NS ? l : NULL;
 }
 
+static void begin_burst(struct burst *b, uint64_t ts_ns)
+{
+	uint64_t since_ns = ts_ns > b->first_ns ? ts_ns - b->first_ns : 0;
+
+	/* what is long ago counts for little */
+	b->before = (b->before + b->count) * BURST_LONGEST_NS /
+		    (double)(BURST_LONGEST_NS + since_ns);
+	b->first_ns = ts_ns;
+	b->count = 0;
+	b->idle = b->age = (struct burst_range){ 0 };
+}
+
 static struct burst *count_in_burst(struct groups *g, const struct session *s,
 				    const struct wst_task *task, uint64_t ts_ns)
 {
@@ -198,11 +217,9 @@ static struct burst *count_in_burst(struct groups *g, const struct session *s,
 
 	if (!b)
 		return NULL;
-	if (!b->count || ts_ns > b->last_ns + BURST_PAUSE_NS) {
-		b->first_ns = ts_ns;
-		b->count = 0;
-		b->idle = b->age = (struct burst_range){ 0 };
-	}
+	if (!b->count || ts_ns > b->last_ns + BURST_PAUSE_NS ||
+	    ts_ns > b->first_ns + BURST_LONGEST_NS)
+		begin_burst(b, ts_ns);
 	b->count++;
 	if (s->opened_ns && ts_ns > s->opened_ns)
 		range_include(&b->age, ts_ns - s->opened_ns);

@@ -23,9 +23,15 @@ struct burst {
 	uint64_t first_ns, last_ns;
 	struct burst_range idle, age; /* silences before it, and time since the 101 */
 	uint32_t count;
+	double before; /* about how many it ended in the ten seconds before */
 };
 
-/* Sessions that were silent for different times: no idle timer ended them. */
+/*
+ * So many do not end at one moment by chance: more than the process ended in the ten seconds before,
+ * as a busy one always ends some.
+ */
+bool burst_stands_out(const struct burst *b);
+/* Sessions of one moment that were silent for different times: no idle timer ended them. */
 bool burst_is_mixed(const struct burst *b);
 /*
  * Their silences, or their ages, differ by so much that not even a timer made them end together that
