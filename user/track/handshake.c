@@ -190,12 +190,14 @@ static int begin(struct handshake *hs, const struct wst_http_event *event)
  */
 static bool ends_head(const struct http_head *head, uint32_t from)
 {
-	for (uint32_t i = from > 3 ? from - 3 : 0; i + 1 < head->have; i++) {
-		if (head->bytes[i] != '\n')
-			continue;
-		if (head->bytes[i + 1] == '\n')
+	const uint8_t *at = head->bytes + (from > 3 ? from - 3 : 0),
+		      *end = head->bytes + head->have;
+
+	while ((at = memchr(at, '\n', (size_t)(end - at)))) {
+		at++;
+		if (at < end && *at == '\n')
 			return true;
-		if (i + 2 < head->have && head->bytes[i + 1] == '\r' && head->bytes[i + 2] == '\n')
+		if (at + 1 < end && at[0] == '\r' && at[1] == '\n')
 			return true;
 	}
 	return false;

@@ -31,6 +31,13 @@ _Static_assert(offsetof(struct handshake, content_type) ==
 		       offsetof(struct handshake, texts[TEXT_CONTENT_TYPE]),
 	       "a text has no number or no name");
 
+static void begin_reading(struct reading *r, struct handshake *hs)
+{
+	r->hs = hs;
+	for (int i = 0; i < HANDSHAKE_TEXTS; i++)
+		r->texts[i][0] = '\0';
+}
+
 /* Appends what fits, and a NUL. NUL bytes from the wire would hide what follows them. */
 static void append(struct reading *r, enum handshake_text text, struct http_span s)
 {
@@ -227,12 +234,13 @@ static void keep_texts(const struct reading *r, struct interns *texts, enum hand
 bool handshake_read_request(struct handshake *ret, const uint8_t *bytes, uint32_t len,
 			    struct interns *texts)
 {
-	struct reading r = { .hs = ret };
+	struct reading r;
 	struct http_start start;
 	int used = http_read_start(bytes, len, &start);
 
 	if (used < 0 || !http_span_is(start.method, "get"))
 		return false;
+	begin_reading(&r, ret);
 	put(&r, TEXT_PATH, http_path_of(start.target));
 	ret->http_1_0 = start.minor == 0;
 	each_field(&r, bytes + used, len - (uint32_t)used, take_request_field);
@@ -252,7 +260,7 @@ static void clear_response(struct handshake *hs)
 bool handshake_read_response(struct handshake *hs, const uint8_t *bytes, uint32_t len,
 			     struct interns *texts)
 {
-	struct reading r = { .hs = hs };
+	struct reading r;
 	struct http_start start;
 	int used = http_read_start(bytes, len, &start);
 
@@ -260,6 +268,7 @@ bool handshake_read_response(struct handshake *hs, const uint8_t *bytes, uint32_
 		return false;
 	if (!hs->request_seen && start.status != 101)
 		return false;
+	begin_reading(&r, hs);
 	clear_response(hs);
 	each_field(&r, bytes + used, len - (uint32_t)used, take_response_field);
 	if (!hs->request_seen && !hs->id_known) {
