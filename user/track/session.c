@@ -197,6 +197,15 @@ bool session_is_open_way(const struct session *s, unsigned int leg)
 	return conn_is_websocket(s->legs[leg]) && !came_too_late(s, s->legs[leg]);
 }
 
+unsigned int session_open_ways(const struct session *s)
+{
+	unsigned int legs = 0;
+
+	for (unsigned int i = 0; i < s->leg_count; i++)
+		legs |= (unsigned int)session_is_open_way(s, i) << i;
+	return legs;
+}
+
 enum session_stage session_stage(const struct session *s)
 {
 	enum session_stage stage = STAGE_CONNECT;

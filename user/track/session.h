@@ -78,6 +78,8 @@ const struct conn *session_front(const struct session *s);
 const struct conn *session_behind_front(const struct session *s);
 /* Frames may go over this leg, and its 101 did not come when the client was served or gone. */
 bool session_is_open_way(const struct session *s, unsigned int leg);
+/* All legs of which that is so, a bit each. */
+unsigned int session_open_ways(const struct session *s);
 /* The furthest stage that any leg reached. */
 enum session_stage session_stage(const struct session *s);
 enum leg_role session_leg_role(const struct session *s, unsigned int leg);

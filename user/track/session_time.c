@@ -21,13 +21,12 @@ static uint64_t leg_ended_ns(const struct conn *c)
  * A proxy may have been refused by one server before another one took the request: refused legs end
  * no open session. As long as its client waits for an answer, a handshake is not over either.
  */
-static uint64_t first_end_ns(const struct session *s)
+static uint64_t first_end_ns(const struct session *s, unsigned int open_ways)
 {
-	bool open = session_stage(s) == STAGE_SESSION;
 	uint64_t first = 0;
 
 	for (unsigned int i = 0; i < s->leg_count; i++)
-		if (open ? session_is_open_way(s, i) : s->hop[i] == 0)
+		if (open_ways ? open_ways >> i & 1 : s->hop[i] == 0)
 			first = min_known(first, leg_ended_ns(s->legs[i]));
 	return first;
 }
@@ -56,10 +55,10 @@ static uint64_t first_event_ns(const struct session *s)
 }
 
 /* The 101 that the client-most socket saw. */
-static uint64_t opened_ns(const struct session *s)
+static uint64_t opened_ns(const struct session *s, unsigned int open_ways)
 {
 	for (unsigned int i = 0; i < s->leg_count; i++)
-		if (session_is_open_way(s, i) && s->legs[i]->handshake.response_seen)
+		if (open_ways >> i & 1 && s->legs[i]->handshake.response_seen)
 			return s->legs[i]->handshake.response_ns;
 	return 0;
 }
@@ -90,12 +89,13 @@ static uint64_t settle_of(const struct session *s, uint64_t settle_ns)
 void session_refresh(struct session *s, uint64_t settle_ns, uint64_t wait_ns)
 {
 	uint64_t finished = awaits_other_end(s) ? 0 : last_finish_ns(s);
+	unsigned int open_ways = session_open_ways(s);
 
-	s->opened_ns = opened_ns(s);
+	s->opened_ns = opened_ns(s, open_ways);
 	if (s->opened_ns && !s->open_due_ns)
 		s->open_due_ns = s->opened_ns + settle_ns;
 	s->first_ns = first_event_ns(s);
-	s->ended_ns = first_end_ns(s);
+	s->ended_ns = first_end_ns(s, open_ways);
 	s->due_ns = s->ended_ns ? s->ended_ns + wait_ns : 0;
 	settle_ns = settle_of(s, settle_ns);
 	if (finished && (!s->due_ns || finished + settle_ns < s->due_ns))
