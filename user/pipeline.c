@@ -85,8 +85,10 @@ static int report_end(struct pipeline *p, struct session *s)
 	struct verdict verdict;
 	int result = 0;
 
-	memset(&verdict, 0, sizeof(verdict));
-	diagnose_session(s, p->track, &verdict);
+	if (p->config.all)
+		diagnose_session(s, p->track, &verdict);
+	else
+		diagnose_troubled(s, p->track, &verdict);
 	if (verdict.stage == STAGE_SESSION)
 		p->stats.ended++;
 	else

@@ -17,24 +17,33 @@ static const struct rule_table *const tables[] = {
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 
-static const struct rule *first_from(size_t table)
+const struct rule *catalogue_search(const struct rule *after, rule_fits_fn fits, void *arg)
 {
-	while (table < TABLES && tables[table]->count == 0)
-		table++;
-	return table < TABLES ? &tables[table]->rules[0] : NULL;
+	const struct rule *r = after;
+
+	for (size_t i = 0; i < TABLES; i++) {
+		const struct rule *begin = tables[i]->rules, *end = begin + tables[i]->count;
+
+		if (r && (r < begin || r >= end))
+			continue;
+		for (r = r ? r + 1 : begin; r < end; r++)
+			if (fits(r, arg))
+				return r;
+		r = NULL;
+	}
+	return NULL;
+}
+
+static bool any_rule(const struct rule *rule, void *arg)
+{
+	(void)rule;
+	(void)arg;
+	return true;
 }
 
 const struct rule *catalogue_next(const struct rule *rule)
 {
-	if (!rule)
-		return first_from(0);
-	for (size_t i = 0; i < TABLES; i++) {
-		const struct rule *begin = tables[i]->rules, *end = begin + tables[i]->count;
-
-		if (rule >= begin && rule < end)
-			return rule + 1 < end ? rule + 1 : first_from(i + 1);
-	}
-	return NULL;
+	return catalogue_search(rule, any_rule, NULL);
 }
 
 enum session_stage catalogue_stage(const struct rule *rule)

@@ -13,21 +13,38 @@
 /* Lost events, a late start, frames not followed: each may add one item. */
 #define CAPS_MAX 6
 
-static const struct rule *first_match(struct verdict *v, const struct facts *f)
-{
-	const struct rule *r;
+/* Rules that are asked in turn, of which the evidence is not asked for. */
+struct question {
+	const struct facts *facts;
+	enum confidence confidence; /* of the one that applies */
+	unsigned int without; /* enum rule_flag */
+};
 
+static bool applies(const struct rule *r, void *arg)
+{
+	struct evidence nobody_reads;
+	struct question *q = arg;
+
+	if (!(r->at & 1u << q->facts->stage) || r->flags & q->without)
+		return false;
+	nobody_reads.muted = true;
+	q->confidence = r->when(q->facts, &nobody_reads);
+	return q->confidence != CONFIDENCE_NONE;
+}
+
+static void find_rule(struct verdict *v, const struct facts *f)
+{
+	struct question q = { .facts = f };
+
+	v->rule = catalogue_search(NULL, applies, &q);
+	v->confidence = q.confidence;
+}
+
+static void fill_evidence(struct verdict *v, const struct facts *f)
+{
 	v->evidence.reserved = CAPS_MAX;
-	for (r = catalogue_next(NULL); r; r = catalogue_next(r)) {
-		if (!(r->at & 1u << f->stage))
-			continue;
-		v->evidence.count = 0;
-		v->confidence = r->when(f, &v->evidence);
-		if (v->confidence != CONFIDENCE_NONE)
-			break;
-	}
+	v->rule->when(f, &v->evidence);
 	v->evidence.reserved = 0;
-	return r;
 }
 
 static void cap(struct verdict *v)
@@ -239,6 +256,7 @@ static void add_timer(struct verdict *v, const struct facts *f)
 /* What the row names, then what other rules would have made of the same facts. */
 static void fill_alternatives(struct verdict *v, const struct facts *f)
 {
+	struct question q = { .facts = f, .without = RULE_OTHERWISE | RULE_CLEAN };
 	const struct rule *r = v->rule;
 
 	if (v->confidence == CONFIDENCE_HIGH || r->flags & (RULE_OTHERWISE | RULE_CLEAN))
@@ -246,13 +264,8 @@ static void fill_alternatives(struct verdict *v, const struct facts *f)
 	for (size_t i = 0; i < ALTERNATIVES_MAX && r->alternatives[i]; i++)
 		add_alternative(v, r->alternatives[i]);
 	add_timer(v, f);
-	while ((r = catalogue_next(r)) != NULL) {
-		struct evidence scratch = { 0 };
-
-		if (r->at & 1u << f->stage && !(r->flags & (RULE_OTHERWISE | RULE_CLEAN)) &&
-		    r->when(f, &scratch) != CONFIDENCE_NONE)
-			add_alternative(v, r->id);
-	}
+	while ((r = catalogue_search(r, applies, &q)))
+		add_alternative(v, r->id);
 }
 
 static void render(struct verdict *v, const struct facts *f)
@@ -266,15 +279,18 @@ static void render(struct verdict *v, const struct facts *f)
 				r->steps[v->step_count], f);
 }
 
-void diagnose_session(const struct session *s, struct track *t, struct verdict *ret)
+static void diagnose(const struct session *s, struct track *t, bool clean_too, struct verdict *ret)
 {
 	struct facts facts;
 
 	memset(ret, 0, sizeof(*ret));
 	facts_collect(&facts, s, t);
 	observe_end(&facts);
+	facts_recall(&facts);
 	ret->close = facts.close;
-	ret->rule = first_match(ret, &facts);
+	find_rule(ret, &facts);
+	ret->evidence.muted = !clean_too && verdict_is_clean(ret);
+	fill_evidence(ret, &facts);
 	ret->stage = catalogue_stage(ret->rule);
 	ret->advice = (struct advice){ ret->rule->category, ret->rule->retry, ret->rule->strategy };
 	if (ret->rule->advise)
@@ -290,15 +306,26 @@ void diagnose_session(const struct session *s, struct track *t, struct verdict *
 	cap_for_front(ret, &facts);
 	cap_for_kernel(ret, &facts);
 	fill_alternatives(ret, &facts);
-	render(ret, &facts);
+	if (!ret->evidence.muted)
+		render(ret, &facts);
 	observe_verdict(&facts, ret);
+}
+
+void diagnose_session(const struct session *s, struct track *t, struct verdict *ret)
+{
+	diagnose(s, t, true, ret);
+}
+
+void diagnose_troubled(const struct session *s, struct track *t, struct verdict *ret)
+{
+	diagnose(s, t, false, ret);
 }
 
 void diagnose_open(const struct session *s, struct track *t)
 {
 	struct facts facts;
 
-	facts_collect(&facts, s, t);
+	facts_of_opening(&facts, s, t);
 	observe_open(&facts);
 }
 

@@ -15,7 +15,7 @@ void evidence_add(struct evidence *ev, const char *fact, uint64_t ts_ns, const c
 	struct evidence_item *item;
 	va_list args;
 
-	if (ev->count + ev->reserved >= EVIDENCE_MAX)
+	if (ev->muted || ev->count + ev->reserved >= EVIDENCE_MAX)
 		return;
 	item = &ev->items[ev->count++];
 	item->fact = fact;

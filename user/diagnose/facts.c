@@ -19,7 +19,7 @@ enum session_stage facts_stage(const struct session *s)
 	return stage;
 }
 
-void facts_collect(struct facts *ret, const struct session *s, struct track *track)
+void facts_of_opening(struct facts *ret, const struct session *s, struct track *track)
 {
 	const struct conn *client = session_client_leg(s), *server = session_server_leg(s);
 
@@ -29,6 +29,13 @@ void facts_collect(struct facts *ret, const struct session *s, struct track *tra
 	ret->stage = facts_stage(s);
 	ret->client = client ? client : &no_conn;
 	ret->server = server ? server : &no_conn;
+	facts_collect_request(ret);
+	facts_collect_route(ret);
+}
+
+void facts_collect(struct facts *ret, const struct session *s, struct track *track)
+{
+	facts_of_opening(ret, s, track);
 	facts_collect_end(ret);
 	facts_collect_closer(ret);
 	facts_collect_backend(ret);

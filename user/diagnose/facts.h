@@ -179,6 +179,8 @@ const struct failed_connect *facts_failed_upstream(const struct facts *f);
 /* Its process answers for others: the answer says so, or its name. */
 bool facts_is_gateway(const struct facts *f, const struct conn *c);
 
+/* Who talks to whom, and no more: there is no end yet. */
+void facts_of_opening(struct facts *ret, const struct session *s, struct track *track);
 void facts_collect(struct facts *ret, const struct session *s, struct track *track);
 /* For the rules about incidents: no session, empty sockets. */
 void facts_of_incident(struct facts *ret, const struct incident *i, struct track *track);
@@ -270,6 +272,8 @@ struct service *facts_service(const struct facts *f);
 uint64_t facts_service_key(const struct facts *f);
 
 /* The parts of facts_collect(), in order. */
+void facts_collect_request(struct facts *f);
+void facts_collect_route(struct facts *f);
 void facts_collect_end(struct facts *f);
 void facts_collect_closer(struct facts *f);
 void facts_collect_backend(struct facts *f);
@@ -279,7 +283,7 @@ void facts_collect_closing(struct facts *f);
 void facts_collect_answer(struct facts *f);
 void facts_collect_path(struct facts *f);
 void facts_collect_crowd(struct facts *f);
-/* What is remembered of other ends, again: this one has been added. */
+/* What is remembered of other ends, once this one has been added: no part of facts_collect(). */
 void facts_recall(struct facts *f);
 
 #endif

@@ -3,7 +3,7 @@
 #include "diagnose/facts.h"
 #include "diagnose/timeouts.h"
 
-static void find_request(struct facts *f)
+void facts_collect_request(struct facts *f)
 {
 	const struct session *s = f->session;
 
@@ -22,7 +22,6 @@ void facts_collect_answer(struct facts *f)
 	struct answer_story *answer = &f->answer;
 
 	answer->origin_leg = -1;
-	find_request(f);
 	for (unsigned int i = 0; i < s->leg_count; i++) {
 		const struct conn *c = s->legs[i];
 

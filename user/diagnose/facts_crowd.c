@@ -211,16 +211,23 @@ static void find_proxy(struct facts *f)
 	crowd->one_sided = crowd->by_proxy && closed <= 1;
 }
 
-static void make_keys(struct facts *f)
+void facts_collect_route(struct facts *f)
 {
 	struct crowd_story *crowd = &f->crowd;
 	char path[INCIDENT_PATH_BYTES] = "";
-	uint64_t key;
 
+	crowd->has_front = endpoint_of_server(f->client, &crowd->front);
+	crowd->has_back = f->session->hop_count > 1 && endpoint_of_server(f->server, &crowd->back);
 	if (f->answer.request)
 		facts_path_template(path, f->answer.request->handshake.path);
-	key = key_add_text(facts_service_key(f), path);
-	crowd->route_key = key;
+	crowd->route_key = key_add_text(facts_service_key(f), path);
+}
+
+static void make_keys(struct facts *f)
+{
+	struct crowd_story *crowd = &f->crowd;
+	uint64_t key = crowd->route_key;
+
 	key = key_add_number(key, f->closing.frame ? f->closing.sender : f->end.by);
 	key = key_add_number(key, f->closing.frame ? f->closing.code : 0);
 	key = key_add_number(key, f->end.outside);
@@ -247,15 +254,10 @@ static void find_quiet_drop(struct facts *f)
 
 void facts_collect_crowd(struct facts *f)
 {
-	struct crowd_story *crowd = &f->crowd;
-
-	crowd->has_front = endpoint_of_server(f->client, &crowd->front);
-	crowd->has_back = f->session->hop_count > 1 && endpoint_of_server(f->server, &crowd->back);
 	find_proxy(f);
 	measure(f);
 	make_keys(f);
 	find_quiet_drop(f);
-	facts_recall(f);
 }
 
 /* Who says goodbye may leave it to the other side to close. */

@@ -32,7 +32,9 @@ static const char *const idle_words[] = { "idle", "inactiv", "timeout", "timed o
 
 bool facts_close_says(const struct facts *f, const char *const *words)
 {
-	for (; f->closing.frame && *words; words++)
+	if (!f->closing.frame || !f->closing.frame->reason[0])
+		return false;
+	for (; *words; words++)
 		if (strcasestr(f->closing.frame->reason, *words))
 			return true;
 	return false;

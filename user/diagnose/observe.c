@@ -123,7 +123,7 @@ static void remember(const struct facts *f, uint64_t key, const struct pattern_s
 		pattern_add(g, sample);
 }
 
-void observe_end(struct facts *f)
+void observe_end(const struct facts *f)
 {
 	const struct crowd_story *crowd = &f->crowd;
 	struct pattern_sample drop = crowd->sample;
@@ -136,7 +136,6 @@ void observe_end(struct facts *f)
 	drop.value_ns[PATTERN_IDLE] = f->end.conn->end->walk[WST_OUT].silence_ms * 1000000ull;
 	if (crowd->quiet_drop)
 		remember(f, crowd->drops_key, &drop);
-	facts_recall(f);
 }
 
 static uint64_t client_key(const struct facts *f)

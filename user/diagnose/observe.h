@@ -8,7 +8,7 @@
 
 void observe_open(const struct facts *f);
 /* Before the rules are asked, so that they count this end among the others. */
-void observe_end(struct facts *f);
+void observe_end(const struct facts *f);
 /* After it: services, clients, incidents. Fills the habit of the verdict. */
 void observe_verdict(const struct facts *f, struct verdict *v);
 

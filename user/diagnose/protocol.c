@@ -228,7 +228,7 @@ static bool lives_at(const struct protocol *p, const char *path)
 /* "gateway.discord.gg:443" ends with the host "discord.gg" */
 static bool is_at_host(const struct protocol *p, const char *host)
 {
-	size_t len = strcspn(host, ":");
+	size_t len = p->hosts[0] ? strcspn(host, ":") : 0;
 
 	for (size_t i = 0; i < 3 && p->hosts[i]; i++) {
 		size_t n = strlen(p->hosts[i]);

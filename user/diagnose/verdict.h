@@ -44,6 +44,7 @@ struct evidence {
 	struct evidence_item items[EVIDENCE_MAX];
 	unsigned int count;
 	unsigned int reserved; /* room that rules leave for the reasons of a lower confidence */
+	bool muted; /* nobody reads it: rules are asked whether they apply, and no more */
 };
 
 struct close_view {
@@ -82,6 +83,8 @@ struct verdict {
  * later ones are compared with, so it is called once for each session.
  */
 void diagnose_session(const struct session *s, struct track *t, struct verdict *ret);
+/* The same, but where nothing went wrong there are no texts and no evidence. */
+void diagnose_troubled(const struct session *s, struct track *t, struct verdict *ret);
 /* A session has opened: remembered as well. */
 void diagnose_open(const struct session *s, struct track *t);
 void diagnose_incident(const struct incident *i, struct track *t, struct verdict *ret);
