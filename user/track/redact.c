@@ -279,12 +279,50 @@ static bool in_authority(const struct stream *s)
 	       s->count == URL_AUTHORITY;
 }
 
+/* Nothing but the end of the line matters. Returns where that is, or len. */
+static uint32_t pass_line(const struct stream *s, uint8_t *data, uint32_t from, uint32_t len)
+{
+	const uint8_t *line_feed = memchr(data + from, '\n', len - from);
+	uint32_t end = line_feed ? (uint32_t)(line_feed - data) : len;
+
+	for (uint32_t i = from; s->place == IN_HIDDEN && i < end; i++)
+		data[i] = data[i] == '\r' ? '\r' : '*';
+	return end;
+}
+
+static uint32_t pass_name(struct stream *s, const uint8_t *data, uint32_t from, uint32_t len)
+{
+	uint32_t at = from;
+
+	while (at < len && data[at] > ' ' && data[at] != ':' && s->name_len < sizeof(s->name))
+		s->name[s->name_len++] = data[at++];
+	return at;
+}
+
+/* What keep() would do with the same bytes one by one; most of a head is passed over in this way. */
+static uint32_t pass_over(struct stream *s, uint8_t *data, uint32_t from, uint32_t len)
+{
+	switch (s->place) {
+	case IN_NAME:
+		return pass_name(s, data, from, len);
+	case IN_STATUS_LINE:
+	case IN_VALUE:
+	case IN_HIDDEN:
+		return pass_line(s, data, from, len);
+	}
+	return from;
+}
+
 static void redact_bytes(struct stream *s, uint8_t *data, uint32_t len)
 {
 	uint32_t list = 0; /* where the list of subprotocols begins, or goes on */
 
 	for (uint32_t i = 0; i < len; i++) {
 		bool in_list = s->place == IN_LIST;
+
+		i = pass_over(s, data, i, len);
+		if (i == len)
+			break;
 
 		if (data[i] == '@' && in_authority(s))
 			hide_password(data, i);
@@ -346,8 +384,9 @@ static struct stream *find_stream(struct redactor *r, const struct wst_http_even
 
 void redact_record(struct redactor *r, void *record, size_t len)
 {
-	struct wst_http_event e;
+	struct wst_http_event e; /* all but its data */
 	struct stream *s;
+	uint8_t *data;
 
 	if (len < sizeof(e.h))
 		return;
@@ -360,16 +399,17 @@ void redact_record(struct redactor *r, void *record, size_t len)
 		memset((uint8_t *)record + sizeof(e.h), 0, len - sizeof(e.h));
 		return;
 	}
-	memcpy(&e, record, sizeof(e));
+	memcpy(&e, record, offsetof(struct wst_http_event, data));
+	data = (uint8_t *)record + offsetof(struct wst_http_event, data);
 	if (e.len > sizeof(e.data) || e.direction > WST_OUT) {
-		memset(e.data, 0, sizeof(e.data));
-	} else {
-		memset(e.data + e.len, 0, sizeof(e.data) - e.len);
-		s = find_stream(r, &e);
-		redact_bytes(s, e.data, e.len);
-		if (s->has_sid)
-			e.flags |= WST_HTTP_SID;
-		s->next += e.len;
+		memset(data, 0, sizeof(e.data));
+		return;
 	}
-	memcpy(record, &e, sizeof(e));
+	memset(data + e.len, 0, sizeof(e.data) - e.len);
+	s = find_stream(r, &e);
+	redact_bytes(s, data, e.len);
+	s->next += e.len;
+	if (s->has_sid)
+		e.flags |= WST_HTTP_SID;
+	memcpy(record, &e, offsetof(struct wst_http_event, data));
 }
