@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include <mbedtls/base64.h>
 #include <mbedtls/sha1.h>
 
 #include "track/conn.h"
@@ -56,49 +57,16 @@ void session_key_hash(const uint8_t *key, size_t len, uint8_t ret_hash[ACCEPT_HA
 	sha1_of(parts, 2, ret_hash);
 }
 
-/* Six bits, or -1. Nothing here is a secret: libraries that take the same time for all are slower. */
-static int base64_value(uint8_t c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* False when the text is not the base64 of so many bytes (RFC 4648, 4), padding included. */
-static bool base64_decode(const uint8_t *text, size_t text_len, uint8_t *ret, size_t len)
-{
-	size_t digits = (len * 8 + 5) / 6, at = 0;
-	uint32_t bits = 0;
-
-	if (text_len != (len + 2) / 3 * 4)
-		return false;
-	for (size_t i = digits; i < text_len; i++)
-		if (text[i] != '=')
-			return false;
-	for (size_t i = 0; i < digits; i++) {
-		int value = base64_value(text[i]);
-
-		if (value < 0)
-			return false;
-		bits = bits << 6 | (uint32_t)value;
-		if (i % 4)
-			ret[at++] = (uint8_t)(bits >> (6 - i % 4 * 2));
-	}
-	return true;
-}
-
 bool session_key_is_constant(const uint8_t *key, size_t len)
 {
-	uint8_t nonce[KEY_BYTES];
+	uint8_t decoded[KEY_BYTES + 3];
+	size_t decoded_len = 0;
 
 	for (size_t i = 0; i < CONSTANT_KEYS; i++)
 		if (strlen(constant_keys[i]) == len && !memcmp(constant_keys[i], key, len))
 			return true;
-	return !base64_decode(key, len, nonce, sizeof(nonce));
+	return mbedtls_base64_decode(decoded, sizeof(decoded), &decoded_len, key, len) ||
+	       decoded_len != KEY_BYTES;
 }
 
 bool session_id_is_constant(const uint8_t id[SESSION_ID_BYTES])
@@ -113,18 +81,26 @@ bool session_id_is_constant(const uint8_t id[SESSION_ID_BYTES])
 	return false;
 }
 
-bool accept_decode(const uint8_t *accept, size_t len, uint8_t ret_hash[ACCEPT_HASH_BYTES])
-{
-	return base64_decode(accept, len, ret_hash, ACCEPT_HASH_BYTES);
-}
-
-/* Clients compare the texts: the last digit of 20 bytes has two bits that are not in use, and zero. */
 bool accept_is_right(const uint8_t hash[ACCEPT_HASH_BYTES], const uint8_t *accept, size_t len)
 {
-	uint8_t decoded[ACCEPT_HASH_BYTES];
+	uint8_t expected[32]; /* 28 characters and a NUL */
+	size_t expected_len = 0;
 
-	return accept_decode(accept, len, decoded) && !memcmp(decoded, hash, sizeof(decoded)) &&
-	       !(base64_value(accept[len - 2]) & 3);
+	return !mbedtls_base64_encode(expected, sizeof(expected), &expected_len, hash,
+				      ACCEPT_HASH_BYTES) &&
+	       expected_len == len && !memcmp(expected, accept, len);
+}
+
+bool accept_decode(const uint8_t *accept, size_t len, uint8_t ret_hash[ACCEPT_HASH_BYTES])
+{
+	uint8_t decoded[ACCEPT_HASH_BYTES + 4];
+	size_t decoded_len = 0;
+
+	if (mbedtls_base64_decode(decoded, sizeof(decoded), &decoded_len, accept, len) ||
+	    decoded_len != ACCEPT_HASH_BYTES)
+		return false;
+	memcpy(ret_hash, decoded, ACCEPT_HASH_BYTES);
+	return true;
 }
 
 void session_id_of_client(const uint8_t base[SESSION_ID_BYTES], const uint8_t address[16],
