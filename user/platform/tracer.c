@@ -359,8 +359,11 @@ int tracer_drop_privileges(struct tracer *t, struct failure *ret_failure)
 	return capabilities_drop(needs, sizeof(needs) / sizeof(needs[0]), ret_failure);
 }
 
-/* Nothing is due in the steady state, and then nothing wakes the process. */
-static void arm_timer(struct tracer *t)
+/*
+ * Nothing is due in the steady state, and then nothing wakes the process. False: something is due
+ * now. To say so costs nothing, an alarm that goes off at once as much as a connection.
+ */
+static bool may_sleep(struct tracer *t)
 {
 	uint64_t due_ns = pipeline_next_due_ns(t->config.pipeline);
 
@@ -368,7 +371,10 @@ static void arm_timer(struct tracer *t)
 		due_ns = t->end_ns;
 	if (t->losses_due && (!due_ns || t->losses_ns + LOSSES_APART_NS < due_ns))
 		due_ns = t->losses_ns + LOSSES_APART_NS;
+	if (t->more || (due_ns && due_ns <= clock_boottime_ns()))
+		return false;
 	loop_set_timer(t->loop, due_ns);
+	return true;
 }
 
 /* A wait is over and no record came that said so: the recording has to know. */
@@ -426,8 +432,7 @@ int tracer_step(struct tracer *t, int timeout_ms)
 	if (t->took && !t->more)
 		loop_pause(t->loop, GATHER_MS);
 	t->took = false;
-	arm_timer(t);
-	wakes = loop_wait(t->loop, t->more ? 0 : timeout_ms);
+	wakes = loop_wait(t->loop, may_sleep(t) ? timeout_ms : 0);
 	if (wakes < 0)
 		return wakes;
 	/* taken before: what comes meanwhile may still wait in the ring buffer */
