@@ -228,6 +228,8 @@ const struct unix_backend *facts_halted_backend(const struct facts *f,
  * it has.
  */
 bool facts_made_for_it(const struct facts *f, const struct wst_task *task);
+/* Who made p and has its name: the one whose worker p is. NULL: nobody like that is known. */
+const struct process *facts_parent_of_worker(const struct facts *f, const struct process *p);
 /*
  * Were all frames towards the server (to_server) or the client followed on some leg, up to the end?
  */

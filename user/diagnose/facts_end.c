@@ -261,13 +261,23 @@ static const struct fatal_signal *signal_that_ended(const struct closer_story *c
 static void find_parents_stop(struct facts *f)
 {
 	struct closer_story *closer = &f->closer;
-	const struct process *p = closer->process, *parent;
+	const struct process *parent;
 	const struct fatal_signal *stop;
 
-	if (closer->stop || !p || !p->parent_tgid || closer->party == BY_CLIENT)
-		return;
+const struct process *facts_parent_of_worker(const struct facts *f, const struct process *p)
+{
+	const struct process *parent;
+
+	if (!p || !p->parent_tgid)
+		return NULL;
 	parent = process_find(track_processes(f->track), p->parent_tgid, 0);
-	if (!parent || !parent->accepts || strcmp(parent->comm, p->comm) != 0)
+	return parent && strcmp(parent->comm, p->comm) == 0 ? parent : NULL;
+}
+
+	if (closer->stop || closer->party == BY_CLIENT)
+		return;
+	parent = facts_parent_of_worker(f, closer->process);
+	if (!parent || !parent->accepts)
 		return;
 	stop = facts_stop_signal(parent, f->end.ts_ns);
 	if (!stop || f->end.ts_ns - stop->ts_ns > FACTS_STOP_REACTION_NS)

@@ -138,17 +138,6 @@ static bool is_surely_proxy(const struct facts *f)
 	return f->closer.party == BY_PROXY || !f->crowd.proxy->serves;
 }
 
-/* The process that made the workers of a proxy; NULL: not known. */
-static const struct process *parent_of_worker(const struct facts *f)
-{
-	const struct process *p = f->closer.process, *parent;
-
-	if (!p || !p->parent_tgid)
-		return NULL;
-	parent = process_find(track_processes(f->track), p->parent_tgid, 0);
-	return parent && strcmp(parent->comm, p->comm) == 0 ? parent : NULL;
-}
-
 /* It closed its sessions itself, and had ended in order soon after. */
 static bool retired(const struct facts *f)
 {
@@ -188,7 +177,7 @@ static bool whole_proxy_stops(const struct facts *f, const struct process *paren
 static enum confidence proxy_worker_shutdown(const struct facts *f, struct evidence *ev)
 {
 	char low[FORMAT_DURATION], high[FORMAT_DURATION];
-	const struct process *parent = parent_of_worker(f);
+	const struct process *parent = facts_parent_of_worker(f, f->closer.process);
 
 	bool mixed = burst_is_mixed(f->crowd.burst) && !f->closer.exiting && !f->closer.stop &&
 		     !f->closing.frame;
@@ -220,7 +209,7 @@ static enum confidence proxy_exited(const struct facts *f, struct evidence *ev)
 {
 	bool asked = f->closer.stop && (f->closer.exited || stopped_at_once(f)) && !f->closing.frame;
 	bool left_with_parent = !f->closer.parent && retired(f) && !facts_ran_out(f) &&
-				parent_of_worker(f);
+				facts_parent_of_worker(f, f->closer.process);
 
 	if (!is_proxy_process(f) ||
 	    !(left_with_parent || (is_surely_proxy(f) && (died(f) || asked))))
