@@ -126,6 +126,38 @@ TEST(rules_process, aborted_by_the_supervisor)
 	story_check_lost(&st, "session.process_crashed", BY_SERVER); /* abort() */
 }
 
+/* Go prints its stacks and exits with 2; what it exits with long after that, or of its own, is another matter. */
+TEST(rules_process, leaves_over_an_abort)
+{
+	static const struct {
+		uint32_t sender;
+		int signal_ms;
+		uint32_t status;
+		const char *id;
+	} cases[] = {
+		{ 77, -5, 2, "session.process_killed" },
+		{ 77, -1500, 2, "session.process_exited" },
+		{ 77, -5, 0, "session.process_exited" },
+		{ STORY_SERVER_PID, -5, 2, "session.process_exited" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct story st;
+
+		test_note("case %zu", i);
+		story_begin(&st, STORY_DIRECT);
+		story_signal(&st, STORY_SERVER_PID, SIGABRT, cases[i].sender, cases[i].signal_ms);
+		story_died(&st, STORY_SERVER_LEG, cases[i].status << 8);
+		story_verdict(&st);
+		CHECK_EQ(st.v.confidence, CONFIDENCE_HIGH);
+		if (!i)
+			CHECK_STR(
+				st.v.summary,
+				"server chat-server (pid 200) was killed with SIGABRT by systemd (pid 77)");
+		story_check_lost(&st, cases[i].id, BY_SERVER);
+	}
+}
+
 /* A helper that inherited the socket closes it last; the server had been dead for long. */
 TEST(rules_process, helper_holds_the_socket_of_the_dead)
 {

@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <string.h>
 
+/* A runtime that catches SIGABRT says where it was stuck, and exits. */
+#define ABORT_TO_EXIT_NS 1000000000ull
 /* A shutdown closes the listener and then, at once or after a short grace, the sessions. */
 #define SHUT_WITH_NS 500000000ull
 
@@ -236,6 +238,13 @@ static void find_owner(struct facts *f, const struct conn *c)
 	closer->died_of = owner->exit_code & 0x7f;
 }
 
+/* Go prints its stacks and exits with 2. */
+static bool left_over_abort(const struct closer_story *closer, const struct fatal_signal *s)
+{
+	return s->signal == SIGABRT && !closer->died_of && closer->exit_code &&
+	       closer->exit_ns >= s->ts_ns && closer->exit_ns - s->ts_ns <= ABORT_TO_EXIT_NS;
+}
+
 /*
  * What else somebody sent it and it died of, or left over with the status that shells and Java make
  * of a signal: SIGHUP, SIGUSR1. What it does with such a signal is its own affair until it ends.
@@ -249,9 +258,20 @@ static const struct fatal_signal *signal_that_ended(const struct closer_story *c
 	if (!s || !s->signal || s->signal == SIGKILL || !closer->exited || s->ts_ns > end_ns ||
 	    !s->sender.tgid || s->sender.tgid == closer->task->tgid)
 		return NULL;
-	return closer->died_of == s->signal || (!closer->died_of && status == 128 + s->signal) ?
+	return closer->died_of == s->signal || left_over_abort(closer, s) ||
+			       (!closer->died_of && status == 128 + s->signal) ?
 		       s :
 		       NULL;
+}
+
+const struct process *facts_parent_of_worker(const struct facts *f, const struct process *p)
+{
+	const struct process *parent;
+
+	if (!p || !p->parent_tgid)
+		return NULL;
+	parent = process_find(track_processes(f->track), p->parent_tgid, 0);
+	return parent && strcmp(parent->comm, p->comm) == 0 ? parent : NULL;
 }
 
 /*
@@ -263,16 +283,6 @@ static void find_parents_stop(struct facts *f)
 	struct closer_story *closer = &f->closer;
 	const struct process *parent;
 	const struct fatal_signal *stop;
-
-const struct process *facts_parent_of_worker(const struct facts *f, const struct process *p)
-{
-	const struct process *parent;
-
-	if (!p || !p->parent_tgid)
-		return NULL;
-	parent = process_find(track_processes(f->track), p->parent_tgid, 0);
-	return parent && strcmp(parent->comm, p->comm) == 0 ? parent : NULL;
-}
 
 	if (closer->stop || closer->party == BY_CLIENT)
 		return;

@@ -47,12 +47,14 @@ static enum confidence process_oom_killed(const struct facts *f, struct evidence
 
 /*
  * SIGABRT comes from abort(), or from a supervisor whose watchdog ran out (gunicorn, systemd): it
- * wants to know where the process was stuck.
+ * wants to know where the process was stuck. Some leave with a status over it.
  */
 static bool was_aborted_by_another(const struct facts *f)
 {
 	const struct fatal_signal *s = f->closer.process ? &f->closer.process->last_signal : NULL;
 
+	if (!f->closer.died_of && f->closer.stop && f->closer.stop->signal == SIGABRT)
+		return true;
 	return s && f->closer.died_of == SIGABRT && s->signal == SIGABRT && s->sender.tgid &&
 	       s->sender.tgid != f->closer.task->tgid;
 }

@@ -146,7 +146,11 @@ static void fill_unanswered(char dst[WORD_BYTES], const struct facts *f)
 
 static void fill_signal(char dst[WORD_BYTES], const struct facts *f)
 {
-	snprintf(dst, WORD_BYTES, "%s", name_of_signal(f->closer.died_of));
+	uint32_t signal = f->closer.died_of;
+
+	if (!signal && f->closer.stop)
+		signal = f->closer.stop->signal;
+	snprintf(dst, WORD_BYTES, "%s", name_of_signal(signal));
 }
 
 /*

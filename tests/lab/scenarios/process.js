@@ -49,6 +49,8 @@ const order = (how, details) => (t, server, [session]) => session.order(how, det
 module.exports = [
   befalls('backend-killed', 'Somebody sends SIGKILL to the Go backend behind nginx.',
     'session.process_killed', 'go', signal('SIGKILL'), { proxy: true }),
+  befalls('backend-aborted', 'A watchdog sends SIGABRT to the Go backend, which prints its stacks and exits with status 2.',
+    'session.process_killed', 'go', signal('SIGABRT'), { sessions: 2 }),
   befalls('backend-terminated', 'The Node backend gets SIGTERM and has no handler for it.',
     'session.process_terminated', 'node', signal('SIGTERM'), { sessions: 2 }),
   befalls('backend-interrupted', 'Somebody presses Ctrl-C on the Go backend.',
