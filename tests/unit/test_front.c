@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include "diagnose/rule.h"
+#include "track/group.h"
 #include "track_run.h"
 
 /* The proxy's two sockets, of CLIENT's connection and of the one to SERVER. */
@@ -75,6 +76,30 @@ TEST(front, that_carried_too_little_may_be_another_one)
 	diagnose_session(s, t, &v);
 	CHECK_EQ(v.confidence, CONFIDENCE_LOW);
 	finish(t, s, e);
+}
+
+/* Its client's Close frame is seen where the proxy sends it on: it is not the proxy's. */
+TEST(front, passes_goodbyes_on)
+{
+	for (int from_client = 0; from_client < 2; from_client++) {
+		struct events *e = opened();
+		struct session *s;
+		struct track *t;
+		uint64_t ts_ns;
+
+		test_note("from client %d", from_client);
+		ev_open(e, &front);
+		ev_close(e, &CLIENT, from_client, 1001, "");
+		events_pass_ms(e, 1);
+		ev_fin_both(e, &CLIENT, true);
+		ev_fin_both(e, &front, true);
+		t = track_of(e);
+		s = only_end(t, e->now_ns + 5000000000);
+		REQUIRE(s->leg_count == 2);
+		CHECK(!groups_goodbye(s, &ts_ns));
+		CHECK(ts_ns > 0);
+		finish(t, s, e);
+	}
 }
 
 /* A second session of the same TLS socket is none of its. */

@@ -415,10 +415,36 @@ TEST(groups, refusals_are_no_burst)
 		story_fin(&st, 1);
 		for (int i = 0; i < 3; i++)
 			groups_note_closing(track_groups(st.track), &st.s);
-		CHECK_EQ(!groups_burst(track_groups(st.track), st.conns[1].owner, STORY_END_NS),
+		CHECK_EQ(!groups_burst(track_groups(st.track), st.conns[1].owner, 0, STORY_END_NS),
 			 refused);
 		story_done(&st);
 	}
+}
+
+/* A busy server turns one away while another one leaves it without a word. */
+TEST(groups, bursts_are_of_one_code)
+{
+	static const uint16_t codes[] = { 0, 1001, 1008 };
+	struct story st[3];
+
+	for (int i = 0; i < 3; i++) {
+		story_begin(&st[i], STORY_SERVER_ONLY);
+		if (codes[i])
+			story_close_frame(&st[i], false, codes[i], "");
+		story_fin(&st[i], 0);
+		session_refresh(&st[i].s, 0, 0);
+		for (int n = 0; n <= i; n++)
+			groups_note_closing(track_groups(st[0].track), &st[i].s);
+	}
+	for (int i = 0; i < 3; i++) {
+		const struct burst *b = groups_burst(track_groups(st[0].track),
+						     st[i].conns[0].owner, codes[i], STORY_END_NS);
+
+		REQUIRE(b);
+		CHECK_EQ(b->count, i + 1);
+	}
+	for (int i = 0; i < 3; i++)
+		story_done(&st[i]);
 }
 
 TEST(groups, mixed_bursts)

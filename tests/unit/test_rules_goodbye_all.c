@@ -141,7 +141,7 @@ TEST(rules_goodbye_all, many_that_leave_at_once)
 	story_fin(&st, 0);
 	for (int i = 0; i < 3; i++)
 		groups_note_closing(track_groups(st.track), &st.s);
-	CHECK(!groups_burst(track_groups(st.track), st.conns[0].owner, STORY_END_NS));
+	CHECK(!groups_burst(track_groups(st.track), st.conns[0].owner, 1001, STORY_END_NS));
 	CHECK_STR(verdict_cause_id(story_verdict(&st)), "session.normal");
 	story_done(&st);
 }

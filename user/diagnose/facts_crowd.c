@@ -268,8 +268,8 @@ static const struct burst *burst_of(const struct facts *f)
 	const struct conn *c = groups_goodbye(f->session, &ts_ns);
 
 	if (f->closing.frame)
-		return c ? groups_burst(g, c->owner, ts_ns) : NULL;
-	return f->closer.task ? groups_burst(g, f->closer.task, f->end.ts_ns) : NULL;
+		return c ? groups_burst(g, c->owner, c->frames->close[WST_OUT].code, ts_ns) : NULL;
+	return f->closer.task ? groups_burst(g, f->closer.task, 0, f->end.ts_ns) : NULL;
 }
 
 /* A gateway closes for what became of its other side, or says goodbye for it and waits. */

@@ -72,12 +72,29 @@ static uint64_t task_key(const struct wst_task *task)
 	return key_add_number(key_add_number(0, task->tgid), task->start_ns);
 }
 
+/* code: of the first Close frame, 0: there was none. */
+static uint64_t burst_key(const struct wst_task *task, uint16_t code)
+{
+	return key_add_number(task_key(task), code);
+}
+
+static uint16_t goodbye_code(const struct conn *c)
+{
+	return c->frames->close[WST_OUT].code;
+}
+
 static const struct conn *closed_here(const struct session *s)
 {
 	for (unsigned int i = 0; i < s->leg_count; i++)
 		if (s->legs[i]->end->closed_by_process && s->legs[i]->end->closer.tgid)
 			return s->legs[i];
 	return NULL;
+}
+
+/* What its client says is encrypted: the frame is seen where the proxy sends it on. */
+static bool passes_on_from_front(const struct session *s, const struct conn *c)
+{
+	return c == session_behind_front(s) && !conn_is_server_side(c);
 }
 
 const struct conn *groups_goodbye(const struct session *s, uint64_t *ret_ns)
@@ -93,7 +110,9 @@ const struct conn *groups_goodbye(const struct session *s, uint64_t *ret_ns)
 
 		if (!frame->seen || (first_ns && frame->ts_ns >= first_ns))
 			continue;
-		first = direction == WST_OUT && c->owner->tgid ? c : NULL;
+		first = direction == WST_OUT && c->owner->tgid && !passes_on_from_front(s, c) ?
+				c :
+				NULL;
 		first_ns = frame->ts_ns;
 	}
 	if (ret_ns)
@@ -211,9 +230,9 @@ static void begin_burst(struct burst *b, uint64_t ts_ns)
 }
 
 static struct burst *count_in_burst(struct groups *g, const struct session *s,
-				    const struct wst_task *task, uint64_t ts_ns)
+				    const struct wst_task *task, uint16_t code, uint64_t ts_ns)
 {
-	struct burst *b = keyed_obtain(&g->bursts, task_key(task));
+	struct burst *b = keyed_obtain(&g->bursts, burst_key(task, code));
 
 	if (!b)
 		return NULL;
@@ -234,7 +253,7 @@ bool groups_note_goodbye(struct groups *g, const struct session *s)
 	const struct conn *c = groups_goodbye(s, &ts_ns);
 
 	if (c)
-		count_in_burst(g, s, c->owner, ts_ns);
+		count_in_burst(g, s, c->owner, goodbye_code(c), ts_ns);
 	return ts_ns != 0;
 }
 
@@ -244,6 +263,7 @@ static void note_burst(struct groups *g, const struct session *s)
 	const struct wst_task *task;
 	struct burst *b;
 	uint64_t ts_ns;
+	uint16_t code;
 
 	/* an answer that refuses is followed by its close: that is another habit */
 	if (session_stage(s) != STAGE_SESSION)
@@ -252,10 +272,11 @@ static void note_burst(struct groups *g, const struct session *s)
 	if (ts_ns ? !c : !closed)
 		return;
 	task = ts_ns ? c->owner : &closed->end->closer;
+	code = ts_ns ? goodbye_code(c) : 0;
 	if (s->goodbye_noted)
-		b = keyed_find(&g->bursts, task_key(task));
+		b = keyed_find(&g->bursts, burst_key(task, code));
 	else
-		b = count_in_burst(g, s, task, ts_ns ? ts_ns : closed->end->closer_ns);
+		b = count_in_burst(g, s, task, code, ts_ns ? ts_ns : closed->end->closer_ns);
 	if (b && closed)
 		range_include(&b->idle, idle_before(s, closed, ts_ns != 0,
 						    ts_ns ? ts_ns : closed->end->closer_ns));
@@ -273,9 +294,10 @@ void groups_note_closing(struct groups *g, const struct session *s)
 	note_lost(g, s, server && conn_is_server_side(server) ? server : NULL);
 }
 
-const struct burst *groups_burst(const struct groups *g, const struct wst_task *task, uint64_t ts_ns)
+const struct burst *groups_burst(const struct groups *g, const struct wst_task *task, uint16_t code,
+				 uint64_t ts_ns)
 {
-	const struct burst *b = keyed_find(&g->bursts, task_key(task));
+	const struct burst *b = keyed_find(&g->bursts, burst_key(task, code));
 
 	if (!b || ts_ns + BURST_PAUSE_NS < b->first_ns || ts_ns > b->last_ns + BURST_PAUSE_NS)
 		return NULL;

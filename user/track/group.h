@@ -17,7 +17,10 @@ struct burst_range {
 	uint64_t low_ns, high_ns; /* 0: not known */
 };
 
-/* Sessions that one process ended at one moment: it sent the Close frame, or closed without one. */
+/*
+ * Sessions that one process ended at one moment, all with the same code in its Close frame, or all
+ * without one: where much happens, others end for reasons of their own.
+ */
 struct burst {
 	struct keyed_entry entry;
 	uint64_t first_ns, last_ns;
@@ -90,7 +93,7 @@ struct groups {
 	struct keyed patterns; /* struct pattern_group */
 	struct keyed clients; /* struct client */
 	struct keyed services; /* struct service */
-	struct keyed bursts; /* struct burst, by closing process */
+	struct keyed bursts; /* struct burst, by closing process and code */
 	struct keyed lost; /* struct lost_connections, by process and side */
 	struct keyed incidents; /* struct incident */
 	struct keyed listeners; /* struct listener */
@@ -120,8 +123,11 @@ bool groups_note_goodbye(struct groups *g, const struct session *s);
  * said goodbye, and for its client and its server, if they are here and did not.
  */
 void groups_note_closing(struct groups *g, const struct session *s);
-/* How many sessions that process ended at the moment of ts_ns; NULL: none that is remembered. */
-const struct burst *groups_burst(const struct groups *g, const struct wst_task *task,
+/*
+ * How many sessions that process ended at the moment of ts_ns, with that code (0: without a Close
+ * frame); NULL: none that is remembered.
+ */
+const struct burst *groups_burst(const struct groups *g, const struct wst_task *task, uint16_t code,
 				 uint64_t ts_ns);
 
 /*
