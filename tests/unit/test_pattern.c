@@ -303,8 +303,53 @@ TEST(pattern, what_follows_a_message_is_an_answer)
 		s[i].frames = 6;
 	CHECK_EQ(find_after(s, 3).kind, PATTERN_AGE);
 	CHECK(find_after(s, 3).reaction);
-	s[1].value_ns[PATTERN_IDLE] = 300 * MS;
+	s[1].value_ns[PATTERN_IDLE] = 300 * MS; /* one of them may take its time */
+	CHECK(find_after(s, 3).reaction);
+	s[2].value_ns[PATTERN_IDLE] = 200 * MS;
 	CHECK(!find_after(s, 3).reaction);
+}
+
+/* Some ages are always near to each other. */
+TEST(pattern, ages_of_all_sizes_are_no_limit)
+{
+	uint64_t random = 88172645463325252ull;
+	unsigned int found = 0, sure = 0;
+
+	for (unsigned int n = 0; n < 500; n++) {
+		struct pattern_sample s[20];
+
+		for (unsigned int i = 0; i < 20; i++) {
+			struct pattern p;
+
+			random ^= random << 13;
+			random ^= random >> 7;
+			random ^= random << 17;
+			/* most are short, some are not */
+			s[i] = sample(1000 + 7 * i,
+				      600 + random % 4000 + (i % 4 ? 0 : random / 5 % 30000), 100);
+			p = find_after(s, i + 1);
+			found += p.kind == PATTERN_AGE;
+			sure += p.kind == PATTERN_AGE && p.independent;
+		}
+	}
+	/* of 10000 ends */
+	CHECK(found < 100);
+	CHECK(sure < 25);
+}
+
+/* One proxy with two routes that have timers of their own. */
+TEST(pattern, two_timers)
+{
+	struct pattern_sample s[12];
+
+	for (unsigned int i = 0; i < 12; i++)
+		s[i] = sample(1000 + 10 * i, 9000 + 700 * i, (i % 3 ? 3000 : 5000) + i);
+	for (unsigned int i = 9; i < 12; i++) {
+		struct pattern p = find_after(s, i + 1);
+
+		CHECK(p.kind == PATTERN_IDLE);
+		CHECK_EQ(p.count, i == 9 ? 4 : i == 10 ? 7 : 8);
+	}
 }
 
 TEST(pattern, limit_with_jitter)

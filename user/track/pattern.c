@@ -212,11 +212,10 @@ static bool repeats(const struct pattern_group *g, const struct cluster *cl, uin
 		    struct pattern *p)
 {
 	struct range alike = { 0 }, began = { 0 };
-	uint32_t messages = 0;
+	uint32_t messages = 0, reactions = 0;
 
 	if (cl->wanted_ns < SHORTEST_NS)
 		return false;
-	p->reaction = true;
 	for (uint32_t i = 0; i < g->count; i++) {
 		const struct pattern_sample *s = &g->samples[i];
 
@@ -228,10 +227,11 @@ static bool repeats(const struct pattern_group *g, const struct cluster *cl, uin
 			p->first_ns = s->ended_ns;
 		messages += s->client_messages;
 		p->talked_late |= has_talked_late(s);
-		p->reaction = p->reaction && is_reaction(s);
+		reactions += is_reaction(s);
 	}
 	if (alike.count < at_least || is_chance(g, cl))
 		return false;
+	p->reaction = 2 * reactions > alike.count;
 	p->kind = cl->kind;
 	p->count = alike.count;
 	p->value_ns = alike.sum / alike.count;

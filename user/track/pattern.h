@@ -50,7 +50,7 @@ struct pattern {
 	bool independent;
 	bool age_too; /* an idle that repeats, and the age does as well: nothing was said */
 	bool idle_too; /* an age that repeats, and the idle does as well */
-	/* Each of them ended right after something was said, as if in answer to it. */
+	/* Most of them ended right after something was said, as if in answer to it. */
 	bool reaction;
 	/*
 	 * Up to a second apart, and each at the same fraction of a second: whoever ended them looks
