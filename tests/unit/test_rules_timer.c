@@ -114,6 +114,28 @@ TEST(rules_timer, ages_of_a_proxy_that_has_no_limit)
 	}
 }
 
+/*
+ * Sessions of one age through such a proxy, of which some had spoken late: a silence of a length that
+ * people set is its timeout, whatever ended the others.
+ */
+TEST(rules_timer, round_silence_at_one_age)
+{
+	for (int round = 0; round < 2; round++) {
+		struct story st;
+
+		test_note("round %d", round);
+		story_begin(&st, STORY_PROXIED);
+		last_words(&st, round ? 5000 : 5400);
+		story_fin(&st, STORY_PROXY_IN);
+		story_fin(&st, STORY_PROXY_OUT);
+		story_forerunners(&st, 3, 0, -1600);
+		CHECK_STR(verdict_cause_id(story_verdict(&st)),
+			  round ? "session.proxy_idle_timeout" : "session.lifetime_limit");
+		CHECK_EQ(st.v.confidence, CONFIDENCE_MEDIUM);
+		story_done(&st);
+	}
+}
+
 /* Whatever the silence: its listener went as well. */
 TEST(rules_timer, goes_with_the_listener)
 {

@@ -59,12 +59,16 @@ static bool idles_only(const struct facts *f)
 	       age_ns(f) < DAY_NS / 2;
 }
 
-/* Its timers are looked at from time to time, and sessions that follow one another begin in step. */
+/*
+ * Its timers are looked at from time to time, and sessions that follow one another begin in step. Or
+ * they began together, and fell silent together for as long as people set its timer to.
+ */
 static bool ages_by_chance(const struct facts *f)
 {
 	const struct pattern *p = &f->crowd.pattern;
 
-	return p->kind == PATTERN_AGE && idles_only(f) && f->crowd.closed_both && !p->talked_late;
+	return p->kind == PATTERN_AGE && idles_only(f) && f->crowd.closed_both &&
+	       (!p->talked_late || (!facts_outlived(f) && timeout_is_round(facts_idle_ns(f))));
 }
 
 static bool is_idle_pattern(const struct facts *f)
