@@ -14,6 +14,7 @@ const { OPTIONAL, PROXIES } = require('./proxies');
 const { CLIENTS, SERVERS, startHaproxy, startNginx } = require('./software');
 
 const PORTS = { proxy: 8080, edge: 8080 };
+const ROUNDS = 3; // of a fault that may meet nobody
 
 class Scenario {
   constructor(row, number, { folder, binaries, cgroups }) {
@@ -173,12 +174,16 @@ class Scenario {
     return found[1];
   }
 
-  // Waits who of them is gone by then, and says goodbye to the others: which of
-  // several sessions a fault meets may be chance.
-  async victims(sessions, withinMs) {
-    sessions.forEach((session) => session.closed(withinMs + 20000).catch(() => {}));
-    await sleep(withinMs);
-    const alive = sessions.filter((session) => !session.event);
+  // Waits whom the fault meets, and says goodbye to the others: that may be chance,
+  // so a fault that met nobody happens again.
+  async victims(sessions, withinMs, fault) {
+    sessions.forEach((session) => session.closed(ROUNDS * withinMs + 20000).catch(() => {}));
+    let alive = sessions;
+    for (let round = 0; round < ROUNDS && alive.length === sessions.length; round++) {
+      await fault();
+      await sleep(withinMs);
+      alive = sessions.filter((session) => !session.event);
+    }
     if (alive.length === sessions.length) {
       throw new Error('the fault met nobody');
     }

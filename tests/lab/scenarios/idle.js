@@ -280,15 +280,13 @@ module.exports = [
     'session.ping_timeout_own_stall', 'node', { heartbeatMs: 1000, blockMs: 1300 }, async (t) => {
       const sessions = await t.opens(4);
       await t.sleep(300);
-      await sessions[0].say('compute');
-      await t.victims(sessions, 6000);
+      await t.victims(sessions, 6000, () => sessions[0].say('compute'));
     }),
   heartbeat('loop-blocked-python', 'Whisper computes on the event loop; the library then misses pongs that are there.',
     'session.ping_timeout_own_stall', 'python', { ping_interval: 0.5, ping_timeout: 0.5, habit: 'block', block_s: 1.5 }, async (t) => {
       const sessions = await t.opens(4);
       await t.sleep(300);
-      await overload(t, sessions);
-      await t.victims(sessions, 9000);
+      await t.victims(sessions, 9000, () => overload(t, sessions));
     }, { fast: false }),
 ];
 

@@ -167,8 +167,7 @@ module.exports = [
     async run(t) {
       await t.server('node', { heartbeatMs: 800, blockMs: 1200 });
       const sessions = await t.opens(5);
-      await sessions[0].say('compute');
-      await t.victims(sessions, 9000);
+      await t.victims(sessions, 9000, () => sessions[0].say('compute'));
     },
   },
   {
