@@ -359,10 +359,7 @@ int tracer_drop_privileges(struct tracer *t, struct failure *ret_failure)
 	return capabilities_drop(needs, sizeof(needs) / sizeof(needs[0]), ret_failure);
 }
 
-/*
- * Nothing is due in the steady state, and then nothing wakes the process. False: something is due
- * now. To say so costs nothing, an alarm that goes off at once as much as a connection.
- */
+/* False: something is due now. In the steady state nothing is, and nothing wakes the process. */
 static bool may_sleep(struct tracer *t)
 {
 	uint64_t due_ns = pipeline_next_due_ns(t->config.pipeline);
