@@ -283,7 +283,7 @@ module.exports = [
       await t.victims(sessions, 6000, () => sessions[0].say('compute'));
     }),
   heartbeat('loop-blocked-python', 'Whisper computes on the event loop; the library then misses pongs that are there.',
-    'session.ping_timeout_own_stall', 'python', { ping_interval: 0.5, ping_timeout: 0.5, habit: 'block', block_s: 1.5 }, async (t) => {
+    'session.ping_timeout_own_stall', 'python', { ping_interval: 0.5, ping_timeout: 0.5, habit: 'block', block_s: 0.8 }, async (t) => {
       const sessions = await t.opens(4);
       await t.sleep(300);
       await t.victims(sessions, 9000, () => overload(t, sessions));
@@ -293,9 +293,9 @@ module.exports = [
 // While the first request keeps the loop busy the others arrive; those are served
 // before the pongs, which come later, and the heartbeat does not wait.
 async function overload(t, sessions) {
-  for (const session of sessions) {
+  for (const session of [...sessions, ...sessions]) {
     await session.say('compute');
-    await t.sleep(150);
+    await t.sleep(80);
   }
 }
 
