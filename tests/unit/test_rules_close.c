@@ -401,3 +401,39 @@ TEST(rules_close, goodbye_right_after_the_open)
 		story_done(&st);
 	}
 }
+
+/* The same, two seconds later. */
+static void again(struct story *st)
+{
+	struct conn *c = &st->conns[0];
+	uint64_t *const times[] = {
+		&c->connect_ns,	    &c->handshake.request_ns,	&c->handshake.response_ns,
+		&st->s.opened_ns,   &c->end->fin_out_ns,	&c->end->closed_ns,
+		&c->end->closer_ns, &c->frames->close[0].ts_ns, &c->frames->close[1].ts_ns
+	};
+
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+		*times[i] += 2000 * STORY_MS;
+	story_verdict(st);
+}
+
+/* A server that ends each session with 1000 when its work is done: the next one is other work. */
+TEST(rules_close, work_that_is_done_is_no_loss)
+{
+	for (int done = 0; done < 2; done++) {
+		struct story st;
+
+		test_note("done %d", done);
+		story_begin(&st, STORY_SERVER_ONLY);
+		story_close_frame(&st, false, done ? 1000 : 1008, "");
+		story_close_frame(&st, true, done ? 1000 : 1008, "");
+		story_fin(&st, 0);
+		st.conns[0].connect_ns = STORY_END_NS - 1900 * STORY_MS;
+		st.conns[0].handshake.response_ns = STORY_END_NS - 1800 * STORY_MS;
+		st.s.opened_ns = STORY_END_NS - 1800 * STORY_MS;
+		for (int n = 0; n < 8; n++)
+			again(&st);
+		CHECK_EQ(st.v.habit.relentless, !done);
+		story_done(&st);
+	}
+}

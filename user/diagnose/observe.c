@@ -152,10 +152,11 @@ static uint64_t client_key(const struct facts *f)
 			    f->answer.request->handshake.user_agent);
 }
 
-/* Who left in good order has no reason to come back. */
-static bool is_lost(const struct verdict *v)
+/* Who left in good order has no reason to come back, nor has who was told that all is said. */
+static bool is_lost(const struct facts *f, const struct verdict *v)
 {
-	return !verdict_is_clean(v) || v->close.initiator != BY_CLIENT;
+	return !verdict_is_clean(v) ||
+	       (v->close.initiator != BY_CLIENT && f->closing.code != CLOSE_NORMAL);
 }
 
 static void watch_storm(const struct facts *f, const struct verdict *v, uint64_t key)
@@ -247,7 +248,7 @@ static void watch_client(const struct facts *f, struct verdict *v)
 		.began_ns = began_ns(f),
 		.ended_ns = s->ended_ns,
 		.served = lived_ns >= SERVED_NS,
-		.lost = is_lost(v),
+		.lost = is_lost(f, v),
 		.backend_key = backend_key(f),
 	};
 	struct client *c;
