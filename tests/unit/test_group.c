@@ -29,7 +29,7 @@ static struct client_habit come_back(const unsigned int *pauses_ms, unsigned int
 		if (i < count)
 			now_ns += (10 + pauses_ms[i]) * MS;
 	}
-	return client_habit(&c);
+	return client_habit(&c, 0);
 }
 
 TEST(client, habits)
@@ -69,14 +69,33 @@ TEST(client, backends_among_the_latest)
 	static const uint32_t counts[] = { 1, 2, 2, 2, 3, 3, 3, 3, 3, 3, 2, 1, 1 };
 	struct client c = { 0 };
 
-	CHECK_EQ(client_habit(&c).backends, 0);
+	CHECK_EQ(client_habit(&c, 0).backends, 0);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		struct client_attempt a = { .began_ns = i, .ended_ns = i, .backend_key = keys[i] };
 
 		client_note(&c, &a);
 		test_note("attempt %zu", i);
-		CHECK_EQ(client_habit(&c).backends, counts[i]);
+		CHECK_EQ(client_habit(&c, 0).backends, counts[i]);
 	}
+}
+
+/* A reload, and soon after it a restart: of eight people behind one address each comes back twice. */
+TEST(client, many_behind_one_address)
+{
+	struct client c = { 0 };
+
+	for (unsigned int round = 0; round < 3; round++)
+		for (unsigned int i = 0; i < 8; i++) {
+			struct client_attempt a = { .began_ns = (1000 + 3 * round) * SECOND +
+								i * 50 * MS,
+						    .ended_ns = (1002 + 3 * round) * SECOND,
+						    .served = round == 0,
+						    .lost = true };
+
+			client_note(&c, &a);
+		}
+	CHECK_EQ(client_habit(&c, 0).attempts, 2);
+	CHECK(!client_habit(&c, 0).relentless);
 }
 
 TEST(client, leaving_in_good_order_is_no_loss)
@@ -88,8 +107,8 @@ TEST(client, leaving_in_good_order_is_no_loss)
 
 		client_note(&c, &a);
 	}
-	CHECK_EQ(client_habit(&c).comeback, COMEBACK_UNKNOWN);
-	CHECK_EQ(client_habit(&c).attempts, 0);
+	CHECK_EQ(client_habit(&c, 0).comeback, COMEBACK_UNKNOWN);
+	CHECK_EQ(client_habit(&c, 0).attempts, 0);
 }
 
 TEST(client, use_begins_a_new_row)
@@ -103,8 +122,60 @@ TEST(client, use_begins_a_new_row)
 		a.served = a.lost = true;
 		client_note(&c, &a);
 	}
-	CHECK_EQ(client_habit(&c).attempts, 1);
-	CHECK(!client_habit(&c).relentless);
+	CHECK_EQ(client_habit(&c, 0).attempts, 1);
+	CHECK(!client_habit(&c, 0).relentless);
+}
+
+/* So many clients, all lost at one moment, try so often each; are they ever taken for a storm? */
+static bool storms(unsigned int clients, const unsigned int *pauses_ms, unsigned int tries)
+{
+	uint64_t now_ns = 1000 * SECOND;
+	struct client c = { 0 };
+	bool stormed = false;
+
+	for (unsigned int try = 0; try <= tries; try++) {
+		for (unsigned int i = 0; i < clients; i++) {
+			uint64_t at_ns = now_ns + i * 7 * MS;
+			struct client_attempt a = { .began_ns = at_ns, .lost = true };
+
+			a.ended_ns = at_ns + 2 * MS;
+			a.served = !try;
+			a.began_ns -= try ? 0 : 100 * SECOND;
+			client_note(&c, &a);
+			stormed = stormed || client_habit(&c, 0).relentless;
+		}
+		now_ns += try < tries ? pauses_ms[try] * MS : 0;
+	}
+	return stormed;
+}
+
+/* The users of an office, or all that one load balancer sends on, have one address. */
+TEST(client, clients_that_share_an_address)
+{
+	static const unsigned int later[] = { 1000, 2000, 4000, 8000, 16000, 30000 };
+	static const unsigned int always[] = { 1000, 1000, 1000, 1000, 1000, 1000 };
+
+	for (unsigned int clients = 1; clients <= 100; clients += 9) {
+		test_note("%u clients", clients);
+		CHECK(!storms(clients, later, 6));
+		CHECK_EQ(storms(clients, always, 6), clients < CLIENT_ROWS);
+	}
+}
+
+/* Each of them tries once, right after another one has failed. */
+TEST(client, newcomers_from_one_address)
+{
+	for (unsigned int others = 0; others <= 20; others += 5) {
+		struct client c = { 0 };
+
+		for (unsigned int i = 0; i < 20; i++) {
+			struct client_attempt a = { .began_ns = (1000 + 30 * i) * MS, .lost = true };
+
+			a.ended_ns = a.began_ns + 5 * MS;
+			client_note(&c, &a);
+		}
+		CHECK_EQ(client_habit(&c, others).relentless, !others);
+	}
 }
 
 static unsigned int told(struct keyed *incidents, uint64_t now_ns, enum incident_state state)

@@ -172,7 +172,7 @@ static void watch_storm(const struct facts *f, const struct verdict *v, uint64_t
 	/* It is known for one after some attempts only: those were part of it. */
 	if (i->count == 1) {
 		i->count = v->habit.attempts;
-		i->first_ns -= v->habit.attempts * v->habit.pause_ns;
+		i->first_ns = v->habit.first_ns;
 	}
 	memcpy(i->client_address,
 	       conn_is_server_side(f->client) ? f->client->tuple.remote : f->client->tuple.local,
@@ -240,6 +240,16 @@ static void watch_absence(const struct facts *f, const struct verdict *v)
 	absence_note_loss(&groups_of(f)->absences, &loss);
 }
 
+/* A process is one client, an address may be many. */
+static struct client_habit habit_of(const struct facts *f, const struct client *c)
+{
+	struct client_habit habit = client_habit(c, 0);
+
+	if (habit.comeback <= COMEBACK_SEEN || !conn_is_server_side(f->client))
+		return habit;
+	return client_habit(c, track_open_from(f->track, f->client, 1, began_ns(f)));
+}
+
 static void watch_client(const struct facts *f, struct verdict *v)
 {
 	const struct session *s = f->session;
@@ -259,8 +269,9 @@ static void watch_client(const struct facts *f, struct verdict *v)
 	if (!c)
 		return;
 	client_note(c, &attempt);
-	v->habit = client_habit(c);
-	watch_storm(f, v, key);
+	v->habit = habit_of(f, c);
+	if (attempt.lost && !attempt.served)
+		watch_storm(f, v, key);
 	watch_absence(f, v);
 }
 

@@ -24,7 +24,7 @@ static enum confidence limited_by_proxy(const struct facts *f, struct evidence *
 	if (!proxy || !proxy->limits_with_503 || facts_failed_upstream(f) || f->server != gateway ||
 	    gateway->handshake.status != 503)
 		return CONFIDENCE_NONE;
-	others = track_open_from(f->track, gateway, gateway->handshake.response_ns);
+	others = track_open_from(f->track, gateway, 2, gateway->handshake.response_ns);
 	evidence_answer(ev, f);
 	evidence_add(
 		ev, "no_backend_leg", 0,

@@ -14,86 +14,101 @@
 #define RELENTLESS_ATTEMPTS 5
 #define HABIT_PAUSES 3
 
-/* The earliest loss that this attempt may be the answer to. */
-static uint64_t take_loss(struct client *c, uint64_t began_ns)
+static void forget_oldest(struct client *c)
 {
-	uint64_t loss_ns;
-
-	if (!c->loss_count || c->losses_ns[0] > began_ns)
-		return 0;
-	loss_ns = c->losses_ns[0];
-	c->loss_count--;
-	memmove(c->losses_ns, c->losses_ns + 1, c->loss_count * sizeof(c->losses_ns[0]));
-	return loss_ns;
+	c->row_count--;
+	memmove(c->rows, c->rows + 1, c->row_count * sizeof(c->rows[0]));
 }
 
-static void add_loss(struct client *c, uint64_t ended_ns)
+/* Whose attempt this may be: of those who may come back, the one who was lost first. */
+static bool take_row(struct client *c, uint64_t began_ns)
 {
-	if (c->loss_count == CLIENT_LOSSES)
-		take_loss(c, UINT64_MAX);
-	c->losses_ns[c->loss_count++] = ended_ns;
+	while (c->row_count > 1 && c->rows[0].lost_ns + GONE_NS < began_ns)
+		forget_oldest(c);
+	if (!c->row_count || c->rows[0].lost_ns > began_ns)
+		return false;
+	c->latest = c->rows[0];
+	forget_oldest(c);
+	return true;
 }
 
-static void add_pause(struct client *c, uint64_t pause_ns)
+static void begin_anew(struct client_row *row)
 {
-	if (c->pause_count == CLIENT_PAUSES) {
-		c->pause_count--;
-		memmove(c->pauses_ns, c->pauses_ns + 1, c->pause_count * sizeof(c->pauses_ns[0]));
+	row->attempts = 0;
+	row->backed_off = row->late = false;
+}
+
+static void add_row(struct client *c, const struct client_attempt *attempt)
+{
+	struct client_row *row;
+
+	if (c->row_count == CLIENT_ROWS)
+		forget_oldest(c);
+	row = &c->rows[c->row_count++];
+	*row = c->latest;
+	row->lost_ns = attempt->ended_ns;
+	if (attempt->served)
+		begin_anew(row);
+}
+
+static void add_pause(struct client_row *row, uint64_t pause_ns)
+{
+	if (row->pause_count == CLIENT_PAUSES) {
+		row->pause_count--;
+		memmove(row->pauses_us, row->pauses_us + 1,
+			row->pause_count * sizeof(row->pauses_us[0]));
 	}
-	c->pauses_ns[c->pause_count++] = pause_ns;
-	c->pauses_known++;
+	row->pauses_us[row->pause_count++] = (uint32_t)(pause_ns / 1000);
 }
 
-static void begin_anew(struct client *c)
-{
-	c->attempts = c->pauses_known = 0;
-	c->backed_off = c->late = c->served = false;
-}
-
-static uint64_t mean(const uint64_t *values, uint32_t count)
+static uint64_t mean_ns(const uint32_t *values_us, uint32_t count)
 {
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < count; i++)
-		sum += values[i];
-	return count ? sum / count : 0;
+		sum += values_us[i];
+	return count ? 1000 * sum / count : 0;
 }
 
 /* Jitter may make one pause shorter than the one before it; on the whole they grow. */
-static bool grows(const struct client *c)
+static bool grows(const struct client_row *row)
 {
-	uint32_t half = c->pause_count / 2;
-	uint64_t early = mean(c->pauses_ns, half);
-	uint64_t late = mean(c->pauses_ns + c->pause_count - half, half);
+	uint32_t half = row->pause_count / 2;
+	uint64_t early = mean_ns(row->pauses_us, half);
+	uint64_t late = mean_ns(row->pauses_us + row->pause_count - half, half);
 
-	return c->pause_count >= HABIT_PAUSES && late >= 2 * early && late - early > SECOND_NS / 10;
+	return row->pause_count >= HABIT_PAUSES && late >= 2 * early &&
+	       late - early > SECOND_NS / 10;
+}
+
+static void come_back(struct client_row *row, uint64_t pause_ns)
+{
+	if (!row->attempts++)
+		row->first_lost_ns = row->lost_ns;
+	row->late = pause_ns > GONE_NS;
+	if (row->late)
+		row->pause_count = 0;
+	else
+		add_pause(row, pause_ns);
+	row->backed_off = row->backed_off || grows(row);
 }
 
 void client_note(struct client *c, const struct client_attempt *attempt)
 {
-	uint64_t loss_ns = take_loss(c, attempt->began_ns);
-
-	if (c->served)
-		begin_anew(c);
-	if (loss_ns) {
-		c->attempts++;
-		c->late = attempt->began_ns - loss_ns > GONE_NS;
-		if (c->late)
-			c->pause_count = 0;
-		else
-			add_pause(c, attempt->began_ns - loss_ns);
-		c->backed_off = c->backed_off || grows(c);
-	}
-	c->served = attempt->served;
+	if (take_row(c, attempt->began_ns))
+		come_back(&c->latest, attempt->began_ns - c->latest.lost_ns);
+	else
+		begin_anew(&c->latest);
 	if (attempt->backend_key)
 		c->backend_keys[c->backend_next++ % CLIENT_BACKENDS] = attempt->backend_key;
 	if (attempt->lost)
-		add_loss(c, attempt->ended_ns);
+		add_row(c, attempt);
+	c->crowded = c->row_count == CLIENT_ROWS || (c->crowded && c->row_count);
 }
 
 static int compare(const void *a, const void *b)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
 	return x < y ? -1 : x > y;
 }
@@ -107,15 +122,17 @@ static bool is_fixed(uint64_t shortest, uint64_t middle, uint64_t longest)
 	return shortest >= NO_PAUSE_NS && longest - shortest <= tolerance;
 }
 
-static enum comeback habit_of(const struct client *c, const uint64_t *sorted)
+static enum comeback habit_of(const struct client_row *row, const uint32_t *sorted_us)
 {
-	uint64_t shortest = sorted[0], longest = sorted[c->pause_count - 1];
+	uint64_t shortest = 1000ull * sorted_us[0];
+	uint64_t middle = 1000ull * sorted_us[row->pause_count / 2];
+	uint64_t longest = 1000ull * sorted_us[row->pause_count - 1];
 
-	if (c->pause_count < HABIT_PAUSES)
+	if (row->pause_count < HABIT_PAUSES)
 		return COMEBACK_SEEN;
-	if (c->backed_off)
+	if (row->backed_off)
 		return COMEBACK_BACKOFF;
-	if (is_fixed(shortest, sorted[c->pause_count / 2], longest))
+	if (is_fixed(shortest, middle, longest))
 		return COMEBACK_FIXED;
 	return longest < AT_ONCE_NS ? COMEBACK_HAMMERING : COMEBACK_IRREGULAR;
 }
@@ -134,22 +151,31 @@ static uint32_t count_backends(const struct client *c)
 	return count;
 }
 
-struct client_habit client_habit(const struct client *c)
+struct client_habit client_habit(const struct client *c, uint32_t others)
 {
-	struct client_habit habit = { .attempts = c ? c->attempts : 0 };
-	uint64_t sorted[CLIENT_PAUSES];
+	struct client_habit habit = { 0 };
+	uint32_t sorted_us[CLIENT_PAUSES], rows, clients;
+	const struct client_row *row;
 
-	if (c)
-		habit.backends = count_backends(c);
-	if (c && c->late)
-		habit.comeback = COMEBACK_LATE;
-	if (!c || !c->pause_count)
+	if (!c)
 		return habit;
-	memcpy(sorted, c->pauses_ns, sizeof(sorted));
-	qsort(sorted, c->pause_count, sizeof(sorted[0]), compare);
-	habit.pause_ns = sorted[c->pause_count / 2];
-	habit.comeback = habit_of(c, sorted);
+	row = &c->latest;
+	rows = c->row_count ? c->row_count : 1;
+	clients = (rows + others) / rows; /* that a row may be made of */
+	habit.attempts = (row->attempts + clients - 1) / clients;
+	habit.first_ns = row->first_lost_ns;
+	habit.backends = count_backends(c);
+	if (row->late)
+		habit.comeback = COMEBACK_LATE;
+	if (!row->pause_count || c->crowded || others >= CLIENT_ROWS)
+		return habit;
+	memcpy(sorted_us, row->pauses_us, sizeof(sorted_us));
+	qsort(sorted_us, row->pause_count, sizeof(sorted_us[0]), compare);
+	habit.pause_ns = 1000ull * sorted_us[row->pause_count / 2];
+	habit.comeback = clients > 1 && habit.attempts < HABIT_PAUSES ? COMEBACK_SEEN :
+									habit_of(row, sorted_us);
 	habit.relentless = habit.comeback != COMEBACK_BACKOFF &&
-			   c->pauses_known >= RELENTLESS_ATTEMPTS && habit.pause_ns < RELENTLESS_NS;
+			   row->pause_count >= RELENTLESS_ATTEMPTS &&
+			   habit.attempts >= RELENTLESS_ATTEMPTS && habit.pause_ns < RELENTLESS_NS;
 	return habit;
 }

@@ -9,7 +9,7 @@
 #include "track/keyed.h"
 
 #define CLIENT_PAUSES 8
-#define CLIENT_LOSSES 32
+#define CLIENT_ROWS 12
 #define CLIENT_BACKENDS 8
 
 enum comeback {
@@ -30,30 +30,38 @@ struct client_attempt {
 	uint64_t backend_key; /* where a proxy had led it to; 0: not known */
 };
 
+/* Attempts that follow one another, as of one client. */
+struct client_row {
+	uint64_t lost_ns, first_lost_ns; /* the latest time, and the one that began the row */
+	uint32_t pauses_us[CLIENT_PAUSES]; /* from a loss to the next attempt, oldest first */
+	uint32_t pause_count;
+	uint32_t attempts; /* since the last connection that was of use */
+	bool backed_off, late;
+};
+
+/* Everybody behind one NAT, or all that a load balancer sends on, may share an address. */
 struct client {
 	struct keyed_entry entry;
-	/* losses that no attempt has followed yet, oldest first: several tabs may share an address */
-	uint64_t losses_ns[CLIENT_LOSSES];
-	uint32_t loss_count;
-	uint64_t pauses_ns[CLIENT_PAUSES]; /* from a loss to the next attempt, oldest first */
-	uint32_t pause_count;
-	uint32_t attempts; /* in a row, since the last one that was of use */
-	uint32_t pauses_known; /* of them, how many have a pause */
-	bool backed_off, late;
-	bool served; /* the last one was of use: the next one begins a new row */
+	/* Lost, and not back yet. Oldest loss first: the next attempt is taken for theirs. */
+	struct client_row rows[CLIENT_ROWS];
+	uint32_t row_count;
+	bool crowded; /* there were more, or may have been: nobody can tell who comes back */
+	struct client_row latest; /* the one whose connection ended last */
 	uint64_t backend_keys[CLIENT_BACKENDS]; /* of the latest ones, a ring; 0: none yet */
 	uint32_t backend_next;
 };
 
 struct client_habit {
 	enum comeback comeback;
-	uint32_t attempts;
+	uint32_t attempts; /* of each, where several share an address */
+	uint64_t first_ns; /* since when it keeps coming back */
 	uint64_t pause_ns; /* median; 0: not known */
 	uint32_t backends; /* different ones among the latest; 0: not known */
 	bool relentless; /* so many attempts with so little pause that they are a load */
 };
 
 void client_note(struct client *c, const struct client_attempt *attempt);
-struct client_habit client_habit(const struct client *c);
+/* others: clients that share its address, beside those who were lost. */
+struct client_habit client_habit(const struct client *c, uint32_t others);
 
 #endif

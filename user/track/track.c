@@ -364,13 +364,14 @@ static bool same_ends(const struct wst_tuple *a, const struct wst_tuple *b)
 	       !memcmp(a->remote, b->remote, sizeof(a->remote));
 }
 
-unsigned int track_open_from(const struct track *t, const struct conn *c, uint64_t ts_ns)
+unsigned int track_open_from(const struct track *t, const struct conn *c, unsigned int hops,
+			     uint64_t ts_ns)
 {
 	const struct session *s = t->sessions.newest;
 	unsigned int count = 0;
 
 	for (int i = 0; s && i < LOOK_AT_SESSIONS; s = s->older, i++) {
-		if (!s->opened_ns || s->opened_ns > ts_ns || s->hop_count < 2 ||
+		if (!s->opened_ns || s->opened_ns > ts_ns || s->hop_count < hops ||
 		    (s->ended_ns && s->ended_ns < ts_ns))
 			continue;
 		for (unsigned int leg = 0; leg < s->leg_count && s->hop[leg] == 0; leg++)

@@ -77,10 +77,11 @@ void track_flush(struct track *t);
 uint64_t track_next_due_ns(const struct track *t);
 
 /*
- * Sessions that were open at ts_ns with the address and port that c was accepted at, from the address that it came
- * from, whose next leg was seen: the latest few hundred are looked at.
+ * Sessions that were open at ts_ns with the address and port that c was accepted at, from the address
+ * that it came from, of which at least so many hops were seen: the latest few hundred are looked at.
  */
-unsigned int track_open_from(const struct track *t, const struct conn *c, uint64_t ts_ns);
+unsigned int track_open_from(const struct track *t, const struct conn *c, unsigned int hops,
+			     uint64_t ts_ns);
 const struct host_facts *track_host(const struct track *t);
 struct process_table *track_processes(struct track *t);
 struct groups *track_groups(struct track *t);
